@@ -1,0 +1,47 @@
+# common.sh - what the scripts share; sourced, never run.
+# shellcheck shell=bash
+
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() { # die CODE MESSAGE
+    local code=$1
+    shift
+    say "error: $*"
+    exit "$code"
+}
+
+# use_build_dir NAME MESON_OPTION... - build/NAME is configured with exactly these options.
+use_build_dir() {
+    local dir=$repo/build/$1 options="${*:2} CC=${CC:-}"
+    shift
+    if [[ -f $dir/build.ninja && -f $dir/options.used && $(<"$dir/options.used") == "$options" ]]; then
+        return 0
+    fi
+    local wipe=()
+    [[ ! -d $dir/meson-private ]] || wipe=(--wipe)
+    meson setup "${wipe[@]}" "$dir" "$repo" "$@" && printf '%s' "$options" >"$dir/options.used"
+}
+
+# build NAME MESON_OPTION... - configures and builds build/NAME. Silent when that is quick and goes well; one line
+# when it takes long; the tools' output when it fails. Two scripts that build the same folder take turns.
+build() {
+    local dir=$repo/build/$1 log=$repo/build/$1.log note
+    mkdir -p "$dir"
+    (sleep 2 && say "building build/$1 ...") 2>/dev/null &
+    note=$!
+    if (flock 9 && use_build_dir "$@" && ninja -C "$dir") 9>"$dir.lock" >"$log" 2>&1; then
+        stop_note "$note"
+        return 0
+    fi
+    stop_note "$note"
+    say "building build/$1 failed:"
+    tail -n 60 "$log" >&2
+    return 1
+}
+
+stop_note() {
+    kill "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}

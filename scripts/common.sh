@@ -24,22 +24,33 @@ use_build_dir() {
     meson setup "${wipe[@]}" "$dir" "$repo" "$@" && printf '%s' "$options" >"$dir/options.used"
 }
 
-# build NAME MESON_OPTION... - configures and builds build/NAME. Silent when that is quick and goes well; one line
-# when it takes long; the tools' output when it fails. Two scripts that build the same folder take turns.
+# build NAME MESON_OPTION... [-- TARGET...] - configures build/NAME and builds it, or only the targets. Silent when that
+# is quick and goes well; one line when it takes long; the tools' output when it fails. Scripts that want to build the
+# same folder take turns.
 build() {
-    local dir=$repo/build/$1 log=$repo/build/$1.log note
-    mkdir -p "$dir"
-    (sleep 2 && say "building build/$1 ...") 2>/dev/null &
+    local name=$1 log=$repo/build/$1.log options=() note
+    shift
+    while [[ $# -gt 0 && $1 != -- ]]; do
+        options+=("$1")
+        shift
+    done
+    mkdir -p "$repo/build"
+    (sleep 2 && say "building build/$name ...") &
     note=$!
-    if (flock 9 && use_build_dir "$@" && ninja -C "$dir") 9>"$dir.lock" >"$log" 2>&1; then
+    if (flock 9 && use_build_dir "$name" "${options[@]}" && ninja -C "$repo/build/$name" "${@:2}") \
+        9>"$repo/build/$name.lock" >"$log" 2>&1; then
         stop_note "$note"
         return 0
     fi
     stop_note "$note"
-    say "building build/$1 failed:"
+    say "building build/$name failed:"
     tail -n 60 "$log" >&2
     return 1
 }
+
+# The builds that more than one script uses.
+build_release() { build release --buildtype=release "$@"; }
+build_tests() { build test --buildtype=debugoptimized -Dtest_hooks=true "$@"; }
 
 stop_note() {
     kill "$1" 2>/dev/null || true

@@ -1,0 +1,86 @@
+/* mix.h - hashes and random numbers, the same on every machine and in every release.
+ *
+ * Idea       fly_mix64 for numbers, XXH3 for bytes, xoshiro256** for streams of random numbers.
+ * Owner      Hashes: any thread. A fly_rng belongs to one thread.
+ * Memory     The caller's.
+ * Cost       fly_mix64 1.5 ns, fly_hash32 of a short key 2 to 4 ns, fly_rng_next 1 ns.
+ * When full  Does not apply.
+ * Caveat     fly_hash32 is pinned: it decides which slot a key belongs to, so snapshots depend on
+ * it. None of this is fit for secrets. See also   tests/unit/dataplane/base/test_mix.c, which pins
+ * values
+ */
+#ifndef FLY_BASE_MIX_H
+#define FLY_BASE_MIX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef XXH_INLINE_ALL
+#define XXH_INLINE_ALL
+#endif
+#include <xxhash.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+
+/* Finaliser of splitmix64: a bijection of 64 bits (so only one input gives 0: 0). */
+static FLY_ALWAYS_INLINE uint64_t fly_mix64(uint64_t value)
+{
+    value = (value ^ (value >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ (value >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return value ^ (value >> 31);
+}
+
+/* Hash of a key: XXH3 (64 bits, seeded) folded to 32. `key` may be NULL if bytes is 0. */
+static inline uint32_t fly_hash32(const void *key, size_t bytes, uint64_t seed)
+{
+    uint64_t hash = XXH3_64bits_withSeed(key, bytes, seed);
+    return (uint32_t)(hash ^ (hash >> 32));
+}
+
+struct fly_rng {
+    uint64_t word[4];
+};
+
+/* Any seed will do, 0 too. */
+static inline void fly_rng_init(struct fly_rng *rng, uint64_t seed)
+{
+    for (int i = 0; i < 4; i++) {
+        seed += UINT64_C(0x9e3779b97f4a7c15);
+        rng->word[i] = fly_mix64(seed);
+    }
+}
+
+static FLY_ALWAYS_INLINE uint64_t fly_rotl64(uint64_t value, unsigned bits)
+{
+    return (value << bits) | (value >> (64 - bits));
+}
+
+/* 64 uniform bits. */
+static inline uint64_t fly_rng_next(struct fly_rng *rng)
+{
+    uint64_t *word = rng->word;
+    uint64_t result = fly_rotl64(word[1] * 5, 7) * 9;
+    uint64_t shifted = word[1] << 17;
+    word[2] ^= word[0];
+    word[3] ^= word[1];
+    word[1] ^= word[2];
+    word[0] ^= word[3];
+    word[2] ^= shifted;
+    word[3] = fly_rotl64(word[3], 45);
+    return result;
+}
+
+/* Uniform in [0, bound), bound > 0; the bias is below bound / 2^64. */
+static inline uint64_t fly_rng_below(struct fly_rng *rng, uint64_t bound)
+{
+    return (uint64_t)(((fly_u128)fly_rng_next(rng) * bound) >> 64);
+}
+
+/* Uniform in [0, 1), 53 bits. */
+static inline double fly_rng_unit(struct fly_rng *rng)
+{
+    return (double)(fly_rng_next(rng) >> 11) * 0x1.0p-53;
+}
+
+#endif

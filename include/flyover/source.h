@@ -1,0 +1,60 @@
+/* source.h - calls for sources: emit roots, say where to go on, send again.
+ *
+ * Idea       A source emits roots under ids of its own (an offset, a sequence number) and hears of each
+ *            exactly once: acked, or failed for good. Retries come through `replay` in between.
+ * Ids        Any number, unique among the source task's roots that are in flight.
+ * When full  poll gets a budget of roots that there is room for; it must not emit more.
+ */
+#ifndef FLYOVER_SOURCE_H
+#define FLYOVER_SOURCE_H
+
+#include <flyover/task.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Emits root `id`. Within poll only, at most `budget` times in one call. */
+static inline void fly_emit_root(struct fly_task *task, uint32_t port, uint64_t id,
+                                 struct fly_content content)
+{
+    task->calls->emit_root(task, port, id, &content);
+}
+
+/* Within poll: a root that can't be sent at all (over the limit, not decodable): it goes to dead letters at
+ * once with `reason`; `content` is as much of it as there is, `total_bytes` its true length. */
+static inline void fly_emit_dead(struct fly_task *task, uint64_t id, uint32_t reason,
+                                 uint64_t total_bytes, struct fly_content content)
+{
+    task->calls->emit_dead(task, id, reason, total_bytes, &content);
+}
+
+/* Sends a root again for a replay. Within any callback of the source. */
+static inline void fly_emit_again(struct fly_task *task, uint32_t port, struct fly_attempt attempt,
+                                  struct fly_content content)
+{
+    task->calls->emit_again(task, port, attempt, &content);
+}
+
+/* The root of a replay is gone for good: dropped with FLY_REASON_LOST. */
+static inline void fly_attempt_lost(struct fly_task *task, struct fly_attempt attempt)
+{
+    task->calls->attempt_lost(task, attempt);
+}
+
+/* Where a restart goes on: everything below was emitted. Never goes back. */
+static inline void fly_source_position(struct fly_task *task, uint64_t position)
+{
+    task->calls->position(task, position);
+}
+
+/* For the progress line: done of total (total 0: without an end), in any unit. */
+static inline void fly_source_progress(struct fly_task *task, uint64_t done, uint64_t total)
+{
+    task->calls->progress(task, done, total);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,10 +1,15 @@
 /* check.h - broken invariants of our own, and the few words that every module shares.
  *
  * Idea       A process whose own invariant is broken stops at once, with one line that says where
- * and why. Owner      Any thread. Memory     None. Cost       FLY_CHECK is one predicted branch;
- * FLY_DCHECK costs nothing unless FLY_TEST_HOOKS is 1. When full  Does not apply. Caveat Data
- * from a file, the wire, a plugin's caller or another process is never an invariant: validate and
- * count it instead. See also   tests/unit/dataplane/base/test_check.c
+ *            and why.
+ * Owner      Any thread.
+ * Memory     None.
+ * Cost       FLY_CHECK is one predicted branch; FLY_DCHECK costs nothing unless FLY_TEST_HOOKS is
+ *            1.
+ * When full  Does not apply.
+ * Caveat     Data from a file, the wire, a plugin's caller or another process is never an
+ *            invariant: validate and count it instead.
+ * See also   tests/unit/dataplane/base/test_check.c
  */
 #ifndef FLY_BASE_CHECK_H
 #define FLY_BASE_CHECK_H

@@ -1,13 +1,16 @@
 /* clock.h - the processor's tick counter, and its rate in nanoseconds.
  *
  * Idea       Hot paths read the tick counter once per batch; ticks become nanoseconds by one
- * multiplication. Owner      Any thread. A fly_clock_rate is measured once and may be copied to
- * other processes. Memory     None. Cost       fly_ticks about 10 ns in a virtual machine,
- * conversions about 1 ns, fly_clock_ns about 30 ns, fly_clock_calibrate at most 2 ms, once. When
- * full  Ticks do not wrap for over a century; conversions hold for intervals up to 2^63 ns. Caveat
- * The rate is good to about 50 parts per million: fit for latencies and timeouts, not for dates.
- *            The tick counter must be invariant and the same on all cores (it is on servers of this
- * century). See also   tests/unit/dataplane/base/test_clock.c
+ *            multiplication.
+ * Owner      Any thread. A fly_clock_rate is measured once and may be copied to other processes.
+ * Memory     None.
+ * Cost       fly_ticks about 10 ns in a virtual machine, conversions about 1 ns, fly_clock_ns
+ *            about 30 ns, fly_clock_calibrate at most 2 ms, once.
+ * When full  Ticks do not wrap for over a century; conversions hold for intervals up to 2^63 ns.
+ * Caveat     The rate is good to about 100 parts per million: fit for latencies and timeouts, not
+ *            for dates. The tick counter must be invariant and the same on all cores, as on
+ *            servers of this century.
+ * See also   tests/unit/dataplane/base/test_clock.c
  */
 #ifndef FLY_BASE_CLOCK_H
 #define FLY_BASE_CLOCK_H

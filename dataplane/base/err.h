@@ -1,12 +1,15 @@
 /* err.h - errors of the cold path, told once, at the top.
  *
  * Idea       The place that fails records code, text, file and line; each caller that knows more
- * adds a note on the way up; whoever handles the error prints the whole trace. Owner      Each
- * thread has a trace of its own; another thread's is never seen. Memory     Thread-local and fixed
- * (about 3 KiB); nothing is allocated. Cost       A formatted print per level: start, stop and
- * configuration only, never per message. When full  Text is cut at FLY_ERR_TEXT_BYTES per level;
- * levels above FLY_ERR_LEVEL_MAX are counted. Caveat     FLY_ERR starts a new trace: cleaning up
- * after an error must not report errors of its own. See also   tests/unit/dataplane/base/test_err.c
+ *            adds a note on the way up; whoever handles the error prints the whole trace.
+ * Owner      Each thread has a trace of its own; another thread's is never seen.
+ * Memory     Thread-local and fixed (about 6 KiB); nothing is allocated.
+ * Cost       A formatted print per level: start, stop and configuration only, never per message.
+ * When full  Text is cut at FLY_ERR_TEXT_BYTES per level; levels above FLY_ERR_LEVEL_MAX are
+ *            counted.
+ * Caveat     FLY_ERR starts a new trace: cleaning up after an error must not report errors of its
+ *            own.
+ * See also   tests/unit/dataplane/base/test_err.c
  */
 #ifndef FLY_BASE_ERR_H
 #define FLY_BASE_ERR_H

@@ -1,20 +1,23 @@
 /* fiber.h - calls that can be suspended half-way and gone on with later, on the same thread.
  *
  * Idea       A fiber runs a function on a stack of its own. resume switches to it, yield switches
- * back to whoever resumed. When the function returns the fiber is done, and rearm gives it the next
- * one: the stack and its bottom frame stay, so a call on a fiber costs two switches and nothing
- * else. Owner      One thread: a fiber is resumed by the thread that initialised it and never moves
- * to another. Memory     The caller's: the struct, and a stack of any origin (fly_fiber_stack_map
- * makes one with a guard page). Nothing is allocated, but by the sanitizers in their builds. Cost
- * rearm + resume + return about 5 ns; yield + resume about 10 ns (a return address is
- * mispredicted). When full  A stack that runs over hits the guard page and the process dies there.
+ *            back to whoever resumed. When the function returns the fiber is done, and rearm gives
+ *            it the next one: the stack and its bottom frame stay, so a call on a fiber costs two
+ *            switches and nothing else.
+ * Owner      One thread: a fiber is resumed by the thread that initialised it and never moves to
+ *            another.
+ * Memory     The caller's: the struct, and a stack of any origin (fly_fiber_stack_map makes one
+ *            with a guard page). Nothing is allocated, but by the sanitizers in their builds.
+ * Cost       rearm + resume + return about 5 ns; yield + resume about 10 ns (a return address is
+ *            mispredicted).
+ * When full  A stack that runs over hits the guard page and the process dies there.
  * Caveat     Control words of the floating-point units (mxcsr, x87) are not switched: by the ABI
- * they belong to the thread, and code that changes the rounding mode restores it before it calls
- * anything that may suspend. Shadow stacks (CET SHSTK, arm64 GCS) must be off, as they are by
- * default, for returns of resumed fibers don't pair with calls; branch targets are marked for IBT
- * and BTI. C++ exceptions must not leave the function. A fiber that is never resumed again keeps
- * what its function acquired. See also   docs/architecture.md,
- * tests/unit/dataplane/base/test_fiber.c
+ *            they belong to the thread, and code that changes the rounding mode restores it before
+ *            it calls anything that may suspend. Shadow stacks (CET SHSTK, arm64 GCS) must be off,
+ *            as they are by default, for returns of resumed fibers don't pair with calls; branch
+ *            targets are marked for IBT and BTI. C++ exceptions must not leave the function. A
+ *            fiber that is never resumed again keeps what its function acquired.
+ * See also   tests/unit/dataplane/base/test_fiber.c
  */
 #ifndef FLY_BASE_FIBER_H
 #define FLY_BASE_FIBER_H

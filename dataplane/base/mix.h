@@ -6,8 +6,8 @@
  * Cost       fly_mix64 1.5 ns, fly_hash32 of a short key 2 to 4 ns, fly_rng_next 1 ns.
  * When full  Does not apply.
  * Caveat     fly_hash32 is pinned: it decides which slot a key belongs to, so snapshots depend on
- * it. None of this is fit for secrets. See also   tests/unit/dataplane/base/test_mix.c, which pins
- * values
+ *            it. None of this is fit for secrets.
+ * See also   tests/unit/dataplane/base/test_mix.c, which pins values
  */
 #ifndef FLY_BASE_MIX_H
 #define FLY_BASE_MIX_H

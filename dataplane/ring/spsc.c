@@ -57,7 +57,8 @@ static int attach(struct view *view, void *mem, size_t mem_bytes, size_t elem_by
         return FLY_ERR(EPROTO, "a ring of %" PRIu64 " slots cannot be", slot_cnt);
     if (need_bytes > mem_bytes)
         return FLY_ERR(EINVAL, "a ring of %zu bytes in a memory of %zu", need_bytes, mem_bytes);
-
+    /* The peer may be at work. With the head read first, either side sees a true distance: its own
+     * index stands still, and the peer's only moves as far as the ring allows. */
     view->head = atomic_load_explicit(&ring->head, memory_order_acquire); /* pairs with B */
     view->tail = atomic_load_explicit(&ring->tail, memory_order_acquire); /* pairs with A */
     if (view->tail - view->head > slot_cnt)

@@ -1,20 +1,23 @@
 /* spsc.h - a queue between one producer and one consumer, in shared memory.
  *
  * Idea       The mapping holds a head, a tail and slots, no pointer. Each side attaches to it and
- * works through a handle of its own (fly_ring8_tx, fly_ring8_rx) that keeps its index, a copy of
- * the constants and the peer's index as last seen; shared lines are touched only to publish, and to
- * look again when the copy says full or empty. The producer may stage many elements and publish
- * them with one store. Owner      tx: one producing thread, rx: one consuming thread; anyone may
- * read fly_ring_count. Memory     The caller's, sized by fly_ring8_footprint() or
- * fly_ring16_footprint(), aligned to FLY_RING_ALIGN. Handles are local to a process and end with
- * it; a new owner of a side attaches again. Cost       About 1 ns per element in bursts of 32
- * between near cores (docs/design/0001-spsc-ring.md). When full  push and stage take what fits and
- * say how many; nothing is overwritten or dropped. Caveat     Elements are of 8 bytes (fly_ring8_*)
- * or of 16 (fly_ring16_*, struct fly_ring_pair). The peer is not trusted: whatever it writes, no
- * access leaves the ring. An index that cannot be (a distance above the slot count) reads as
- * "empty" to rx, as "full" to tx, and each look at it adds one to corrupt_cnt; the elements
- * themselves are for the caller to validate. See also   docs/design/0001-spsc-ring.md,
- * tests/unit/dataplane/ring/test_spsc.c, tests/race/ring
+ *            works through a handle of its own (tx, rx) that keeps its index, a copy of the
+ *            constants and the peer's index as last seen; shared lines are touched only to
+ *            publish, and to look again when the copy says full or empty. The producer may stage
+ *            many elements and publish them with one store.
+ * Owner      tx: one producing thread, rx: one consuming thread; anyone may read fly_ring_count.
+ * Memory     The caller's, sized by fly_ring8_footprint() or fly_ring16_footprint(), aligned to
+ *            FLY_RING_ALIGN. Handles are local to a process and end with it; the next owner of a
+ *            side attaches again.
+ * Cost       About 1 ns per element in bursts of 32 between near cores, 4 to 5 ns between far
+ *            ones.
+ * When full  push and stage take what fits and say how many; nothing is overwritten or dropped.
+ * Caveat     Elements are of 8 bytes (fly_ring8_*) or of 16 (fly_ring16_*, struct fly_ring_pair).
+ *            The peer is not trusted: whatever it writes, no access leaves the ring. An index that
+ *            cannot be (a distance above the slot count) reads as empty to rx, as full to tx, and
+ *            each look at it adds one to side.corrupt_cnt; the elements themselves are for the
+ *            caller to validate.
+ * See also   docs/design/0001-spsc-ring.md, tests/unit/dataplane/ring/test_spsc.c, tests/race/ring
  */
 #ifndef FLY_RING_SPSC_H
 #define FLY_RING_SPSC_H
@@ -65,8 +68,8 @@ FLY_MUST_CHECK int fly_ring16_attach_rx(struct fly_ring16_rx *rx, void *mem, siz
 
 /* ---- Elements of 8 bytes ---- */
 
-/* Writes up to cnt elements behind the last one, invisible until published; returns how many fit.
- */
+/* Writes up to cnt elements behind the last one, invisible until published; returns how many
+ * fit. */
 static FLY_ALWAYS_INLINE uint32_t fly_ring8_stage_burst(struct fly_ring8_tx *tx,
                                                         const uint64_t *elems, uint32_t cnt)
 {

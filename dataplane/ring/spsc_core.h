@@ -6,8 +6,8 @@
  * Memory     struct fly_ring is the caller's shared memory; the sides' handles are local.
  * Cost       As ring/spsc.h says.
  * When full  The room is what it is; the callers cut their bursts.
- * Caveat     Nothing that the peer writes takes an access out of the ring: offsets are masked by the
- *            handle's own copy, and impossible distances are counted and ignored.
+ * Caveat     Nothing that the peer writes takes an access out of the ring: offsets are masked by
+ *            the handle's own copy, and impossible distances are counted and ignored.
  * See also   docs/design/0001-spsc-ring.md
  */
 #ifndef FLY_RING_SPSC_CORE_H

@@ -49,8 +49,10 @@ build() {
 }
 
 # The builds that more than one script uses.
-build_release() { build release --buildtype=release "$@"; }
-build_tests() { build test --buildtype=debugoptimized -Dtest_hooks=true "$@"; }
+# shellcheck disable=SC2034
+release_build=(release --buildtype=release)
+# shellcheck disable=SC2034
+test_build=(test --buildtype=debugoptimized -Dtest_hooks=true)
 
 stop_note() {
     kill "$1" 2>/dev/null || true

@@ -55,7 +55,7 @@ struct fly_source_stats {
     fly_counter_word late;      /* acks and fails of attempts that had ended */
     fly_counter_word bytes;     /* payload of roots */
     fly_counter_word ended;     /* 1: sent EOS */
-    fly_counter_word position;  /* fly_source_position(), valid where has_position is 1 */
+    fly_counter_word position;  /* the `next` of the last root; valid where has_position is 1 */
     fly_counter_word has_position;
     fly_counter_word done, total; /* fly_source_progress() */
     fly_counter_word dropped_by[FLY_REASONS_MAX];

@@ -85,7 +85,7 @@ struct fly_node {
     /* Send root `id` again: fly_emit_again(task, ..., attempt, ...), now or later, or
      * fly_attempt_lost(). NULL: the runtime keeps copies where retries or dead letters need them. */
     void (*replay)(struct fly_task *task, void *self, uint64_t id, struct fly_attempt attempt);
-    /* A restart: go on from `position`, the last one given to fly_source_position(). Roots below it
+    /* A restart: go on from `position`, the `next` of the last root. Roots below it
      * that were not acked come through replay. Called between setup and the first poll. */
     int (*restore)(struct fly_task *task, void *self, uint64_t position);
 

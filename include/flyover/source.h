@@ -14,19 +14,21 @@
 extern "C" {
 #endif
 
-/* Emits root `id`. Within poll only, at most `budget` times in one call. */
-static inline void fly_emit_root(struct fly_task *task, uint32_t port, uint64_t id,
+/* Emits root `id`. Within poll only, at most `budget` times in one call. `next` is the position after
+ * it: where restore() goes on when this root and all before it need not be polled again (they come through
+ * replay if they were not acked). It never goes back. */
+static inline void fly_emit_root(struct fly_task *task, uint32_t port, uint64_t id, uint64_t next,
                                  struct fly_content content)
 {
-    task->calls->emit_root(task, port, id, &content);
+    task->calls->emit_root(task, port, id, next, &content);
 }
 
 /* Within poll: a root that can't be sent at all (over the limit, not decodable): it goes to dead letters at
  * once with `reason`; `content` is as much of it as there is, `total_bytes` its true length. */
-static inline void fly_emit_dead(struct fly_task *task, uint64_t id, uint32_t reason,
-                                 uint64_t total_bytes, struct fly_content content)
+static inline void fly_emit_dead(struct fly_task *task, uint64_t id, uint64_t next,
+                                 uint32_t reason, uint64_t total_bytes, struct fly_content content)
 {
-    task->calls->emit_dead(task, id, reason, total_bytes, &content);
+    task->calls->emit_dead(task, id, next, reason, total_bytes, &content);
 }
 
 /* Sends a root again for a replay. Within any callback of the source. */
@@ -40,12 +42,6 @@ static inline void fly_emit_again(struct fly_task *task, uint32_t port, struct f
 static inline void fly_attempt_lost(struct fly_task *task, struct fly_attempt attempt)
 {
     task->calls->attempt_lost(task, attempt);
-}
-
-/* Where a restart goes on: everything below was emitted. Never goes back. */
-static inline void fly_source_position(struct fly_task *task, uint64_t position)
-{
-    task->calls->position(task, position);
 }
 
 /* For the progress line: done of total (total 0: without an end), in any unit. */

@@ -115,7 +115,7 @@ static inline struct fly_held fly_hold(struct fly_task *task, const struct fly_m
     return task->calls->hold(task, msg, what);
 }
 
-/* Reads a held message without ending the hold. Valid until the handle is used up. */
+/* Reads a held message without ending the hold. Valid until the next peek and within this call. */
 static inline const struct fly_msg *fly_peek(struct fly_task *task, struct fly_held held)
 {
     return task->calls->peek(task, held);

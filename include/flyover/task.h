@@ -80,14 +80,13 @@ struct fly_calls {
     void (*fail_held)(struct fly_task *task, struct fly_held held, uint32_t reason);
     uint32_t (*hold_room)(struct fly_task *task, uint64_t *bytes);
 
-    void (*emit_root)(struct fly_task *task, uint32_t port, uint64_t id,
+    void (*emit_root)(struct fly_task *task, uint32_t port, uint64_t id, uint64_t next,
                       const struct fly_content *content);
-    void (*emit_dead)(struct fly_task *task, uint64_t id, uint32_t reason, uint64_t total_bytes,
-                      const struct fly_content *content);
+    void (*emit_dead)(struct fly_task *task, uint64_t id, uint64_t next, uint32_t reason,
+                      uint64_t total_bytes, const struct fly_content *content);
     void (*emit_again)(struct fly_task *task, uint32_t port, struct fly_attempt attempt,
                        const struct fly_content *content);
     void (*attempt_lost)(struct fly_task *task, struct fly_attempt attempt);
-    void (*position)(struct fly_task *task, uint64_t position);
     void (*progress)(struct fly_task *task, uint64_t done, uint64_t total);
 };
 

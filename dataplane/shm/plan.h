@@ -23,6 +23,11 @@ enum {
     FLY_PLAN_TARGETS_MAX = 256, /* receiving tasks of one edge */
     FLY_PLAN_NAME_MAX = 64,     /* with the NUL */
     FLY_SLOT_CNT = 1024,        /* hash ranges of a keyed edge */
+    FLY_PLAN_FRAME_BYTES_MIN = 512,
+    FLY_PLAN_FRAME_BYTES_MAX = 1 << 20,
+    FLY_PLAN_FRAMES_MAX = 1 << 20,    /* budget of one (edge, sender) */
+    FLY_PLAN_IN_FLIGHT_MAX = 1 << 24, /* roots of one task */
+    FLY_PLAN_MESSAGE_OVERHEAD = 64,   /* bound of the headers before a message in its frames */
 };
 
 #define FLY_PLAN_NONE UINT32_MAX
@@ -145,6 +150,20 @@ static inline struct fly_plan_worker *fly_plan_workers(const struct fly_plan *pl
 static inline char *fly_plan_plugin(const struct fly_plan *plan, uint32_t i)
 {
     return (char *)((uintptr_t)plan + plan->plugins) + (size_t)i * FLY_PLAN_PATH_MAX;
+}
+
+/* How many frames the largest message of an edge takes. */
+static inline uint64_t fly_plan_chain_frames(uint64_t frame_bytes, uint64_t max_message_bytes)
+{
+    return (max_message_bytes + FLY_PLAN_MESSAGE_OVERHEAD + frame_bytes - 1) / frame_bytes;
+}
+
+/* The smallest budget without deadlock: a frame for each target, a chain, and one more. */
+static inline uint64_t fly_plan_frames_min(const struct fly_plan *plan,
+                                           const struct fly_plan_edge *edge)
+{
+    return edge->target_cnt + 1 +
+           fly_plan_chain_frames(plan->frame_bytes, edge->max_message_bytes);
 }
 
 /* Are all counts, offsets and indices consistent within `bytes` of memory? 0, or -EINVAL with a trace. */

@@ -28,7 +28,7 @@ enum fly_command {
 };
 
 struct fly_workspace_header {
-    uint64_t magic; /* written last */
+    _Atomic uint64_t magic; /* written last */
     uint32_t version;
     uint32_t incarnation; /* rises with every dataplane of a run; part of every root's generation */
     uint64_t bytes;

@@ -44,7 +44,12 @@ build() {
     fi
     stop_note "$note"
     say "building build/$name failed:"
-    tail -n 60 "$log" >&2
+    # ninja names first what failed; meson says it last.
+    if grep -q '^FAILED:' "$log"; then
+        sed -n '/^FAILED:/,$p' "$log" | grep -v ' -c \.\./' | head -n 40 >&2
+    else
+        tail -n 20 "$log" >&2
+    fi
     return 1
 }
 

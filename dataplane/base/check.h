@@ -23,15 +23,15 @@
 /* Neighbouring lines are fetched in pairs: fields of different writers are kept this far apart. */
 #define FLY_CACHE_LINE_PAIR 128
 
-#define FLY_LIKELY(cond)   __builtin_expect(!!(cond), 1)
+#define FLY_LIKELY(cond) __builtin_expect(!!(cond), 1)
 #define FLY_UNLIKELY(cond) __builtin_expect(!!(cond), 0)
 #define FLY_ALIGNED(bytes) __attribute__((aligned(bytes)))
-#define FLY_ALWAYS_INLINE  inline __attribute__((always_inline))
-#define FLY_NOINLINE       __attribute__((noinline))
-#define FLY_MUST_CHECK     __attribute__((warn_unused_result))
+#define FLY_ALWAYS_INLINE inline __attribute__((always_inline))
+#define FLY_NOINLINE __attribute__((noinline))
+#define FLY_MUST_CHECK __attribute__((warn_unused_result))
 
 /* Aborts with file, line, condition and the formatted reason. Always on. */
-#define FLY_CHECK(cond, ...) \
+#define FLY_CHECK(cond, ...)                                                                       \
     (FLY_LIKELY(cond) ? (void)0 : fly_check_failed(__FILE__, __LINE__, #cond, __VA_ARGS__))
 
 /* The same in builds with FLY_TEST_HOOKS; elsewhere the condition is compiled, but not evaluated.

@@ -50,15 +50,21 @@ void fly_err_reset(void)
     trace.hint[0] = '\0';
 }
 
-int fly_err_record(int code, const char *file, int line, const char *fmt, ...)
+int fly_err_record(const char *file, int line, const char *fmt, ...)
 {
+    int saved_errno = errno;
     fly_err_reset();
-    trace.code = code > 0 ? -code : code;
     va_list args;
     va_start(args, fmt);
     add_level(file, line, fmt, args);
     va_end(args);
-    return trace.code;
+    errno = saved_errno;
+    return 0;
+}
+
+void fly_err_code_keep(int code)
+{
+    trace.code = code;
 }
 
 int fly_err_note(const char *file, int line, const char *fmt, ...)

@@ -14,15 +14,16 @@
 #ifndef FLY_BASE_ERR_H
 #define FLY_BASE_ERR_H
 
+#include <errno.h>
 #include <stdio.h>
 
 /* Enough for the deepest start-up path, with room for one sentence per level. */
-#define FLY_ERR_LEVEL_MAX  8
+#define FLY_ERR_LEVEL_MAX 8
 #define FLY_ERR_TEXT_BYTES 320
 
 /* Starts a new trace and returns the negative errno: `return FLY_ERR(EINVAL, "no core %u", core);`
- * The code's sign does not matter: FLY_ERR(-rc, ...) and FLY_ERR(rc, ...) are the same. */
-#define FLY_ERR(code, ...) fly_err_record((code), __FILE__, __LINE__, __VA_ARGS__)
+ * The code's sign does not matter, and 0 counts as EIO, so the result is an error always. */
+#define FLY_ERR(code, ...) fly_err_code_set((code), fly_err_record(__FILE__, __LINE__, __VA_ARGS__))
 
 /* Adds what this level was doing and returns the code of the trace: `return FLY_ERR_NOTE("cannot
  * start %s", name);` */
@@ -51,11 +52,23 @@ const char *fly_err_trace(void);
 /* Writes text, hint and places to `file`, a line each; nothing without a trace. */
 void fly_err_print(FILE *file);
 
-/* Behind the macros. */
-int fly_err_record(int code, const char *file, int line, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5), cold));
+/* Behind the macros. The code comes last, and inline, so that compilers see that it is not 0;
+ * recording leaves errno alone, so the code may be errno. */
+int fly_err_record(const char *file, int line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4), cold));
+void fly_err_code_keep(int code);
 int fly_err_note(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4), cold));
 void fly_err_hint_set(const char *fmt, ...) __attribute__((format(printf, 1, 2), cold));
+
+static inline int fly_err_code_set(int code, int recorded)
+{
+    (void)recorded;
+    int negative = code > 0 ? -code : code;
+    if (!negative)
+        negative = -EIO;
+    fly_err_code_keep(negative);
+    return negative;
+}
 
 #endif

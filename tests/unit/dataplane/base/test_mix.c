@@ -1,0 +1,108 @@
+#include "base/mix.h"
+
+#include "support/unit.h"
+
+/* Published outputs of splitmix64 for seed 1234567. */
+static void test_mix64_is_splitmix64(void **state)
+{
+    (void)state;
+    static const uint64_t expected[] = {
+        UINT64_C(6457827717110365317), UINT64_C(3203168211198807973), UINT64_C(9817491932198370423),
+        UINT64_C(4593380528125082431), UINT64_C(16408922859458223821)};
+    uint64_t seed = 1234567;
+    for (size_t i = 0; i < 5; i++) {
+        seed += UINT64_C(0x9e3779b97f4a7c15);
+        assert_int_equal(fly_mix64(seed), expected[i]);
+    }
+    assert_int_equal(fly_mix64(0), 0);
+}
+
+/* These may never change: slots of keys, and so snapshots, depend on them. */
+static void test_hash32_is_pinned(void **state)
+{
+    (void)state;
+    char text[300];
+    for (size_t i = 0; i < sizeof(text); i++)
+        text[i] = (char)('a' + i % 26);
+    static const struct {
+        size_t bytes;
+        uint64_t seed;
+        uint32_t hash;
+    } pins[] = {
+        {0, 0, 0x15d514c7},   {1, 0, 0xf8507ca9},   {3, 0, 0xf18066c4},  {8, 0, 0x2decc3eb},
+        {16, 0, 0x92281261},  {16, 7, 0xc38ff6d4},  {17, 0, 0x1538ffbe}, {129, 0, 0x8de560c1},
+        {300, 0, 0x0c6e9a57}, {300, 7, 0x856ac2e5},
+    };
+    for (size_t i = 0; i < sizeof(pins) / sizeof(pins[0]); i++) {
+        uint32_t hash = fly_hash32(text, pins[i].bytes, pins[i].seed);
+        if (hash != pins[i].hash)
+            fail_msg("%zu bytes, seed %llu: 0x%08x", pins[i].bytes,
+                     (unsigned long long)pins[i].seed, hash);
+    }
+    assert_int_equal(fly_hash32(NULL, 0, 0), 0x15d514c7);
+}
+
+/* Published outputs of xoshiro256** for the state 1, 2, 3, 4. */
+static void test_rng_is_xoshiro(void **state)
+{
+    (void)state;
+    struct fly_rng rng = {{1, 2, 3, 4}};
+    static const uint64_t expected[] = {11520, 0, 1509978240, UINT64_C(1215971899390074240)};
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(fly_rng_next(&rng), expected[i]);
+}
+
+static void test_seeds_give_different_streams(void **state)
+{
+    (void)state;
+    struct fly_rng zero, again, one;
+    fly_rng_init(&zero, 0);
+    fly_rng_init(&again, 0);
+    fly_rng_init(&one, 1);
+    for (int i = 0; i < 100; i++) {
+        uint64_t value = fly_rng_next(&zero);
+        assert_int_equal(value, fly_rng_next(&again));
+        assert_int_not_equal(value, fly_rng_next(&one));
+    }
+}
+
+static void test_below_is_uniform(void **state)
+{
+    (void)state;
+    struct fly_rng rng;
+    fly_rng_init(&rng, test_seed());
+    uint32_t cnt[10] = {0};
+    for (int i = 0; i < 100000; i++)
+        cnt[fly_rng_below(&rng, 10)]++;
+    /* Ten standard deviations. */
+    for (int i = 0; i < 10; i++)
+        assert_in_range(cnt[i], 9050, 10950);
+    assert_int_equal(fly_rng_below(&rng, 1), 0);
+}
+
+static void test_unit_stays_below_one(void **state)
+{
+    (void)state;
+    struct fly_rng rng;
+    fly_rng_init(&rng, test_seed());
+    double sum = 0;
+    for (int i = 0; i < 100000; i++) {
+        double value = fly_rng_unit(&rng);
+        assert_true(value >= 0 && value < 1);
+        sum += value;
+    }
+    assert_true(sum > 49000 && sum < 51000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_mix64_is_splitmix64),
+        cmocka_unit_test(test_hash32_is_pinned),
+        cmocka_unit_test(test_rng_is_xoshiro),
+        cmocka_unit_test(test_seeds_give_different_streams),
+        cmocka_unit_test(test_below_is_uniform),
+        cmocka_unit_test(test_unit_stays_below_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

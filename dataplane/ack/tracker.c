@@ -1,0 +1,43 @@
+#include "ack/tracker.h"
+
+void fly_tracker_init(struct fly_tracker *tracker, uint32_t worker, uint32_t incarnation,
+                      uint32_t cnt)
+{
+    *tracker = (struct fly_tracker){.worker = worker, .incarnation = incarnation, .cnt = cnt};
+    for (uint32_t i = 0; i < cnt; i++) {
+        struct fly_root_entry *entry = &tracker->entry[i];
+        struct fly_root root = fly_root_make(worker, i, incarnation, 1);
+        *entry = (struct fly_root_entry){.next = FLY_SLOT_NONE};
+        atomic_init(&entry->root, root.bits);
+        atomic_init(&entry->state, FLY_ROOT_FREE);
+    }
+}
+
+void fly_tracker_range(struct fly_tracker *tracker, struct fly_root_range *range, uint32_t first,
+                       uint32_t cnt, uint16_t task)
+{
+    *range = (struct fly_root_range){first, cnt, cnt ? first : FLY_SLOT_NONE, cnt};
+    for (uint32_t i = first; i < first + cnt; i++) {
+        tracker->entry[i].next = i + 1 < first + cnt ? i + 1 : FLY_SLOT_NONE;
+        tracker->entry[i].task = task;
+    }
+}
+
+uint32_t fly_tracker_scan(const struct fly_tracker *tracker, uint32_t first, uint32_t cnt,
+                          struct fly_open_root *out, uint32_t max)
+{
+    uint32_t found = 0;
+    for (uint32_t i = first; i < first + cnt && found < max; i++) {
+        const struct fly_root_entry *entry = &tracker->entry[i];
+        uint8_t state = atomic_load_explicit(&entry->state, memory_order_acquire);
+        if (state == FLY_ROOT_FREE)
+            continue;
+        out[found++] = (struct fly_open_root){
+            .id = atomic_load_explicit(&entry->id, memory_order_relaxed),
+            .root = atomic_load_explicit(&entry->root, memory_order_relaxed),
+            .attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed),
+            .flags = atomic_load_explicit(&entry->flags, memory_order_relaxed),
+        };
+    }
+    return found;
+}

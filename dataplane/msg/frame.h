@@ -1,0 +1,234 @@
+/* frame.h - the fixed-size buffer that carries messages across an edge, and how it is written and read.
+ *
+ * Idea       A frame holds runs: consecutive messages of one attempt share a run header, so tracking costs
+ *            per run. A run's edge id is mix(the frame's seed, run index): never stored, known to both ends.
+ * Owner      One worker at a time: the sender while it fills, the receiver until it sends it home.
+ * Memory     In the workspace; a stride is an odd number of cache lines, else headers alias in the cache.
+ * Trust      The reader believes nothing: lengths and counts are checked against the frame's end, and a
+ *            frame that does not parse yields what was whole before the bad place.
+ * Large      A message that needs more than one frame travels in a chain, a frame's `next` naming the
+ *            following one; its first frame starts with a run of one message, as always.
+ * See also   tests/unit/dataplane/msg/test_frame.c, tests/fuzz/fuzz_frame.c
+ */
+#ifndef FLY_MSG_FRAME_H
+#define FLY_MSG_FRAME_H
+
+#include "base/check.h"
+#include "base/mix.h"
+#include "msg/root.h"
+
+#include <flyover/message.h>
+#include <string.h>
+
+#define FLY_FRAME_NONE UINT32_MAX
+enum {
+    FLY_FRAME_BYTES_MIN = 512,
+    FLY_FRAME_BYTES_MAX = 32768, /* lengths inside a frame fit 16 bits */
+    FLY_FRAME_ALIGN = 8,         /* of runs and messages, so that headers are read in place */
+};
+
+struct fly_frame {
+    uint64_t seed;       /* new at every filling, unique per worker and incarnation */
+    uint64_t open_ticks; /* when its first message came */
+    uint32_t next;       /* link of whoever owns it; in a chain the following frame */
+    uint32_t feed;       /* (edge, sender): where it goes home to */
+    uint32_t target;     /* receiving task */
+    uint32_t run_cnt;
+    uint32_t msg_cnt;
+    uint32_t used_bytes;  /* of data */
+    uint32_t chain_bytes; /* first frame of a chain: bytes of the whole message; else 0 */
+    uint32_t reserved[5];
+    uint8_t data[]; /* 64-byte aligned */
+};
+_Static_assert(sizeof(struct fly_frame) == FLY_CACHE_LINE, "the header is one line");
+
+struct fly_run {
+    uint64_t root;
+    uint32_t msg_cnt;
+    uint32_t bytes; /* of its messages, headers and padding included */
+};
+
+/* Where a message's key is. */
+enum { FLY_KEY_NONE = 0xffff, FLY_KEY_APART = 0xfffe }; /* else its offset in the payload */
+
+struct fly_wire_msg {
+    uint16_t payload_bytes;
+    uint16_t key_bytes;
+    uint16_t key_at;
+    uint16_t meta_bytes;
+    uint32_t flags;
+    uint32_t key_hash;
+    /* payload, metadata, key when apart; padded to FLY_FRAME_ALIGN */
+};
+
+/* The header of a message that takes a chain; its bytes follow through the frames. */
+struct fly_wire_large {
+    uint32_t payload_bytes, key_bytes, key_at, meta_bytes;
+    uint32_t flags, key_hash;
+};
+
+/* Bytes from one frame to the next. */
+static inline uint64_t fly_frame_stride(uint64_t frame_bytes)
+{
+    uint64_t lines = (sizeof(struct fly_frame) + frame_bytes + FLY_CACHE_LINE - 1) / FLY_CACHE_LINE;
+    return (lines | 1) * FLY_CACHE_LINE;
+}
+
+/* The edge id of run `idx`; never 0. */
+static FLY_ALWAYS_INLINE uint64_t fly_run_id(uint64_t seed, uint32_t idx)
+{
+    uint64_t id = fly_mix64(seed + (uint64_t)(idx + 1) * UINT64_C(0x9e3779b97f4a7c15));
+    return FLY_LIKELY(id) ? id : 1;
+}
+
+/* Is the key within the payload? Its offset, or FLY_KEY_APART; FLY_KEY_NONE without a key. */
+static FLY_ALWAYS_INLINE uint32_t fly_key_at(const struct fly_msg *msg)
+{
+    if (!msg->key)
+        return FLY_KEY_NONE;
+    uintptr_t offset = (uintptr_t)msg->key - (uintptr_t)msg->payload;
+    bool inside = offset < FLY_KEY_APART && offset <= msg->payload_bytes &&
+                  msg->key_bytes <= msg->payload_bytes - offset;
+    return inside ? (uint32_t)offset : FLY_KEY_APART;
+}
+
+/* Bytes of content that travel for a message. */
+static FLY_ALWAYS_INLINE uint64_t fly_msg_content_bytes(const struct fly_msg *msg, uint32_t key_at)
+{
+    return (uint64_t)msg->payload_bytes + msg->meta_bytes +
+           (key_at == FLY_KEY_APART ? msg->key_bytes : 0);
+}
+
+/* An open frame being filled. */
+struct fly_frame_writer {
+    struct fly_frame *frame; /* NULL: none open */
+    struct fly_run *run;     /* the open run; NULL before the first */
+    uint8_t *at, *end;
+};
+
+/* Starts filling `frame` (capacity `bytes`). */
+static inline void fly_frame_open(struct fly_frame_writer *writer, struct fly_frame *frame,
+                                  uint64_t bytes, uint64_t seed, uint64_t ticks)
+{
+    frame->seed = seed;
+    frame->open_ticks = ticks;
+    frame->next = FLY_FRAME_NONE;
+    frame->run_cnt = 0;
+    frame->msg_cnt = 0;
+    frame->used_bytes = 0;
+    frame->chain_bytes = 0;
+    *writer = (struct fly_frame_writer){frame, NULL, frame->data, frame->data + bytes};
+}
+
+/* Bytes that a message takes, a new run's header included. */
+static FLY_ALWAYS_INLINE uint64_t fly_frame_need(const struct fly_msg *msg, uint32_t key_at,
+                                                 bool new_run)
+{
+    return (new_run ? sizeof(struct fly_run) : 0) + sizeof(struct fly_wire_msg) +
+           ((fly_msg_content_bytes(msg, key_at) + FLY_FRAME_ALIGN - 1) &
+            ~(uint64_t)(FLY_FRAME_ALIGN - 1));
+}
+
+static FLY_ALWAYS_INLINE void fly_copy_small(uint8_t *to, const void *from, uint32_t bytes)
+{
+    const uint8_t *src = from;
+    if (FLY_LIKELY(bytes >= 8)) {
+        memcpy(to, src, bytes);
+        return;
+    }
+    if (bytes >= 4) {
+        memcpy(to + bytes - 4, src + bytes - 4, 4);
+        memcpy(to, src, 4);
+    } else if (bytes) {
+        to[0] = src[0];
+        to[bytes / 2] = src[bytes / 2];
+        to[bytes - 1] = src[bytes - 1];
+    }
+}
+
+/* Appends a message to the open run, or to a new one when `new_run`; there must be room (fly_frame_need).
+ * Returns the new run's edge id, which the caller must register, or 0. */
+static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writer, uint64_t root,
+                                                   const struct fly_msg *msg, uint32_t key_at,
+                                                   bool new_run)
+{
+    struct fly_frame *frame = writer->frame;
+    uint64_t id = 0;
+    if (new_run) {
+        writer->run = (struct fly_run *)(void *)writer->at;
+        *writer->run = (struct fly_run){.root = root};
+        writer->at += sizeof(struct fly_run);
+        id = fly_run_id(frame->seed, frame->run_cnt++);
+    }
+    struct fly_wire_msg *wire = (struct fly_wire_msg *)(void *)writer->at;
+    *wire = (struct fly_wire_msg){(uint16_t)msg->payload_bytes, (uint16_t)msg->key_bytes,
+                                  (uint16_t)key_at,             (uint16_t)msg->meta_bytes,
+                                  msg->flags,                   msg->key_hash};
+    uint8_t *data = (uint8_t *)(wire + 1);
+    fly_copy_small(data, msg->payload, msg->payload_bytes + msg->meta_bytes);
+    if (key_at == FLY_KEY_APART)
+        fly_copy_small(data + msg->payload_bytes + msg->meta_bytes, msg->key, msg->key_bytes);
+    uint64_t bytes = fly_frame_need(msg, key_at, false);
+    writer->at += bytes;
+    writer->run->bytes += (uint32_t)bytes;
+    writer->run->msg_cnt++;
+    frame->msg_cnt++;
+    frame->used_bytes = (uint32_t)(writer->at - frame->data);
+    return id;
+}
+
+/* Reading a frame, a batch at a time. The copies of used_bytes and run_cnt are taken once: the sender
+ * may be another process. */
+struct fly_frame_reader {
+    const struct fly_frame *frame;
+    const uint8_t *at, *end;
+    uint32_t run_idx;
+    uint32_t run_left; /* messages of the current run not yet read */
+    const uint8_t *run_end;
+    uint64_t seed;
+    bool corrupt;
+};
+
+void fly_frame_reader_init(struct fly_frame_reader *reader, const struct fly_frame *frame,
+                           uint64_t frame_bytes);
+
+/* The next run: its root and edge id. False at the end or at a bad place (reader->corrupt). The
+ * current run must have been read to its end. */
+bool fly_frame_next_run(struct fly_frame_reader *reader, struct fly_root *root, uint64_t *id);
+
+/* Decodes up to `max` messages of the current run into `msg` (anchor left untouched); returns how
+ * many. Less than max means that the run ended, or a bad place. */
+uint32_t fly_frame_read(struct fly_frame_reader *reader, struct fly_msg *msg, uint32_t max);
+
+/* Has the current run more messages? */
+static inline bool fly_frame_in_run(const struct fly_frame_reader *reader)
+{
+    return reader->run_left != 0;
+}
+
+/* --- Messages that take a chain of frames --- */
+
+/* How many frames a message of `content` bytes needs. */
+static inline uint32_t fly_chain_length(uint64_t content_bytes, uint64_t frame_bytes)
+{
+    uint64_t first = frame_bytes - sizeof(struct fly_run) - sizeof(struct fly_wire_large);
+    return content_bytes <= first
+               ? 1
+               : (uint32_t)(1 + (content_bytes - first + frame_bytes - 1) / frame_bytes);
+}
+
+/* Writes a large message into frames[0..cnt), linked by next; the first was opened with fly_frame_open.
+ * Returns the edge id of its run. */
+uint64_t fly_chain_write(struct fly_frame *const *frames, const uint32_t *indices, uint32_t cnt,
+                         uint64_t frame_bytes, uint64_t root, const struct fly_msg *msg);
+
+/* Resolves an index of another process to a frame of the same feed; NULL: not one. */
+typedef struct fly_frame *fly_frame_lookup(void *context, uint32_t feed, uint32_t index);
+
+/* Gathers a chain into `buffer` (capacity max_bytes) and describes it in *msg (no anchor), root and
+ * id. 0, or -1: malformed or too large, nothing usable. */
+int fly_chain_read(const struct fly_frame *first, uint64_t frame_bytes, fly_frame_lookup *lookup,
+                   void *context, uint8_t *buffer, uint64_t max_bytes, struct fly_msg *msg,
+                   struct fly_root *root, uint64_t *id);
+
+#endif

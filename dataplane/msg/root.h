@@ -1,0 +1,48 @@
+/* root.h - the name of one attempt of one root, as every message of its tree carries it.
+ *
+ * Idea       {worker, slot, generation} in one word. A generation is used once, ever: its high bits are
+ *            the owner's incarnation, its low bits count the slot's attempts.
+ * Layout     63..56 worker, 55..36 slot of the worker's tracker, 35..28 incarnation, 27..0 attempt.
+ * Caveat     A slot's attempts wrap after 2^28: at 3,000 attempts of one slot per second after a day, far
+ *            beyond any late ack.
+ */
+#ifndef FLY_MSG_ROOT_H
+#define FLY_MSG_ROOT_H
+
+#include "base/check.h"
+
+enum { FLY_ROOT_SLOT_MAX = 1 << 20, FLY_ROOT_WORKER_MAX = 256 };
+#define FLY_ROOT_NONE UINT64_C(0) /* attempt 0 is never given out */
+
+struct fly_root {
+    uint64_t bits;
+};
+
+static inline struct fly_root fly_root_make(uint32_t worker, uint32_t slot, uint32_t incarnation,
+                                            uint32_t attempt)
+{
+    return (struct fly_root){(uint64_t)worker << 56 | (uint64_t)slot << 36 |
+                             (uint64_t)(incarnation & 0xff) << 28 | (attempt & 0x0fffffff)};
+}
+static inline uint32_t fly_root_worker(struct fly_root root)
+{
+    return (uint32_t)(root.bits >> 56);
+}
+static inline uint32_t fly_root_slot(struct fly_root root)
+{
+    return (uint32_t)(root.bits >> 36) & (FLY_ROOT_SLOT_MAX - 1);
+}
+static inline uint32_t fly_root_attempt(struct fly_root root)
+{
+    return (uint32_t)root.bits & 0x0fffffff;
+}
+
+/* The name of the slot's next attempt. */
+static inline struct fly_root fly_root_next(struct fly_root root)
+{
+    uint32_t attempt = (fly_root_attempt(root) + 1) & 0x0fffffff;
+    uint64_t rest = root.bits & ~UINT64_C(0x0fffffff);
+    return (struct fly_root){rest | (attempt ? attempt : 1)};
+}
+
+#endif

@@ -35,7 +35,8 @@ build() {
         shift
     done
     mkdir -p "$repo/build"
-    (sleep 2 && say "building build/$name ...") &
+    # A read that times out is a sleep without a process, which would outlive its killed shell.
+    (read -rt 2 <> <(:) || say "building build/$name ...") &
     note=$!
     if (flock 9 && use_build_dir "$name" "${options[@]}" && ninja -C "$repo/build/$name" "${@:2}") \
         9>"$repo/build/$name.lock" >"$log" 2>&1; then

@@ -45,11 +45,11 @@ build() {
     fi
     stop_note "$note"
     say "building build/$name failed:"
-    # ninja names first what failed; meson says it last.
-    if grep -q '^FAILED:' "$log"; then
-        sed -n '/^FAILED:/,$p' "$log" | grep -v ' -c \.\./' | head -n 40 >&2
+    # From the first word of trouble, without the compiler's command line; all of a short log that has none.
+    if grep -qE '^FAILED:|ERROR:' "$log"; then
+        sed -nE '/^FAILED:|ERROR:/,$p' "$log" | grep -v ' -c \.\./' | head -n 40 >&2
     else
-        tail -n 20 "$log" >&2
+        tail -n 40 "$log" >&2
     fi
     return 1
 }

@@ -184,7 +184,7 @@ static uint32_t next_node(const struct fly_builder *builder, uint32_t worker, ui
     return best;
 }
 
-static void number_tasks_of(struct fly_builder *builder, uint32_t worker_idx)
+static int number_tasks_of(struct fly_builder *builder, uint32_t worker_idx)
 {
     struct fly_plan_worker *worker = &builder->worker[worker_idx];
     worker->first_task = builder->head.task_cnt;
@@ -202,12 +202,18 @@ static void number_tasks_of(struct fly_builder *builder, uint32_t worker_idx)
             node->first_task = builder->head.task_cnt;
         builder->task[builder->head.task_cnt++] = task;
     }
+    if (worker->root_cnt <= FLY_PLAN_IN_FLIGHT_MAX)
+        return 0;
+    int rc = FLY_ERR(EINVAL, "core %u would have %u messages in flight, at most %d are possible",
+                     worker->core, worker->root_cnt, FLY_PLAN_IN_FLIGHT_MAX);
+    FLY_ERR_HINT("lower max_in_flight");
+    return rc;
 }
 
 int fly_place_tasks(struct fly_builder *builder)
 {
     int rc = choose_workers(builder);
     for (uint32_t i = 0; !rc && i < builder->head.worker_cnt; i++)
-        number_tasks_of(builder, i);
+        rc = number_tasks_of(builder, i);
     return rc;
 }

@@ -87,6 +87,8 @@ static int check_worker(const struct fly_plan *plan, uint32_t idx, uint32_t firs
     const struct fly_plan_worker *worker = &fly_plan_workers(plan)[idx];
     if (worker->first_task != first_task || !within(first_task, worker->task_cnt, plan->task_cnt))
         return FLY_ERR(EINVAL, "worker %u: its tasks do not follow those before", idx);
+    if (worker->root_cnt > FLY_PLAN_IN_FLIGHT_MAX)
+        return FLY_ERR(EINVAL, "worker %u: %u roots", idx, worker->root_cnt);
     for (uint32_t i = 0; i < worker->task_cnt; i++) {
         const struct fly_plan_task *task = &fly_plan_tasks(plan)[first_task + i];
         if (task->worker != idx || task->node >= plan->node_cnt)

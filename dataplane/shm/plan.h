@@ -24,9 +24,9 @@ enum {
     FLY_PLAN_NAME_MAX = 64,     /* with the NUL */
     FLY_SLOT_CNT = 1024,        /* hash ranges of a keyed edge */
     FLY_PLAN_FRAME_BYTES_MIN = 512,
-    FLY_PLAN_FRAME_BYTES_MAX = 1 << 20,
+    FLY_PLAN_FRAME_BYTES_MAX = 32768, /* lengths inside a frame fit 16 bits */
     FLY_PLAN_FRAMES_MAX = 1 << 20,    /* budget of one (edge, sender) */
-    FLY_PLAN_IN_FLIGHT_MAX = 1 << 24, /* roots of one task */
+    FLY_PLAN_IN_FLIGHT_MAX = 1 << 20, /* roots of one task, and of one worker */
     FLY_PLAN_MESSAGE_OVERHEAD = 64,   /* bound of the headers before a message in its frames */
 };
 

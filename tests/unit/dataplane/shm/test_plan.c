@@ -168,6 +168,7 @@ static const struct lie lies[] = {
     LIE(worker[1].first_task, 1),
     LIE(worker[1].task_cnt, UINT32_MAX),
     LIE(worker[0].root_cnt, 63),
+    LIE(worker[0].root_cnt, FLY_PLAN_IN_FLIGHT_MAX + 1),
 };
 
 static void test_refuses_every_lie(void **state)

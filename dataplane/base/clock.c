@@ -17,7 +17,7 @@ uint64_t fly_clock_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
-uint64_t fly_wall_ns(void)
+uint64_t fly_clock_wall_ns(void)
 {
     return read_clock(CLOCK_REALTIME);
 }

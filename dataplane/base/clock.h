@@ -65,7 +65,7 @@ static FLY_ALWAYS_INLINE uint64_t fly_ns_to_ticks(const struct fly_clock_rate *r
 uint64_t fly_clock_ns(void);
 
 /* CLOCK_REALTIME since 1970: for people and for records, never for intervals. */
-uint64_t fly_wall_ns(void);
+uint64_t fly_clock_wall_ns(void);
 
 /* The rate for a known frequency, 1 MHz to 100 GHz. */
 struct fly_clock_rate fly_clock_rate_of(uint64_t ticks_hz);

@@ -30,111 +30,147 @@
 #include <sanitizer/tsan_interface.h>
 #endif
 
-/* Saves where this side goes on in *from and goes on at *to. All registers are clobbered, so the
- * compiler keeps what it needs on the stack; only stack and frame pointer are left to do. `to`
- * travels in the first argument's register: a context whose code is a function is thereby called
- * with its own address. */
-static FLY_ALWAYS_INLINE void switch_context(struct fly_fiber_context *from,
-                                             struct fly_fiber_context *to)
-{
+/* In assembly, below. A saved stack pointer has the callee-saved registers and the return address
+ * on top of its stack; all other registers are dead at a call, by the ABI. */
+
+/* Saves this side at *save and goes on with the side that was saved as `load`. */
+void fly_fiber_swap(void **save, void *load);
+
+/* Saves this side at *save, runs fly_fiber_run(fiber) from `stack_top` down, and goes on where that
+ * says. So a call that never yields costs no saving on the fiber's side, and its returns pair. */
+void fly_fiber_start(struct fly_fiber *fiber, void **save, void *stack_top);
+
+/* Called by fly_fiber_start only; gives the stack pointer of whoever resumed last. */
+void *fly_fiber_run(struct fly_fiber *fiber);
+
 #if defined(__x86_64__)
-    __asm__ __volatile__("leaq 1f(%%rip), %%rax\n\t"
-                         "movq %%rsp, 0(%%rsi)\n\t"
-                         "movq %%rbp, 8(%%rsi)\n\t"
-                         "movq %%rax, 16(%%rsi)\n\t"
-                         "movq 0(%%rdi), %%rsp\n\t"
-                         "movq 8(%%rdi), %%rbp\n\t"
-                         "jmpq *16(%%rdi)\n"
-                         "1:\n\t"
-                         "endbr64\n\t"
-                         : "+D"(to), "+S"(from)
-                         :
-                         : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13",
-                           "r14", "r15", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6",
-                           "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", "xmm14",
-                           "xmm15", "cc", "memory");
+#define PUSH(reg) "pushq %" reg "\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset " reg ", 0\n"
+#define POP(reg) "popq %" reg "\n.cfi_adjust_cfa_offset -8\n.cfi_restore " reg "\n"
+#define PUSH_ALL PUSH("rbp") PUSH("rbx") PUSH("r12") PUSH("r13") PUSH("r14") PUSH("r15")
+#define POP_ALL POP("r15") POP("r14") POP("r13") POP("r12") POP("rbx") POP("rbp")
+
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".globl fly_fiber_swap\n"
+        ".hidden fly_fiber_swap\n"
+        ".type fly_fiber_swap, @function\n"
+        "fly_fiber_swap:\n"
+        ".cfi_startproc\n"
+        "endbr64\n" PUSH_ALL "movq %rsp, (%rdi)\n"
+        "movq %rsi, %rsp\n" POP_ALL "ret\n"
+        ".cfi_endproc\n"
+        ".size fly_fiber_swap, .-fly_fiber_swap\n"
+        ".p2align 4\n"
+        ".globl fly_fiber_start\n"
+        ".hidden fly_fiber_start\n"
+        ".type fly_fiber_start, @function\n"
+        "fly_fiber_start:\n"
+        ".cfi_startproc\n"
+        "endbr64\n" PUSH_ALL "movq %rsp, (%rsi)\n"
+        "movq %rdx, %rsp\n"
+        "xorl %ebp, %ebp\n"
+        ".cfi_remember_state\n"
+        ".cfi_undefined rip\n" /* the bottom of a fiber's stack: unwinding ends */
+        "call fly_fiber_run\n"
+        "movq %rax, %rsp\n"
+        ".cfi_restore_state\n" POP_ALL "ret\n"
+        ".cfi_endproc\n"
+        ".size fly_fiber_start, .-fly_fiber_start\n");
+
 #elif defined(__aarch64__)
-    register struct fly_fiber_context *to_x0 __asm__("x0") = to;
-    register struct fly_fiber_context *from_x1 __asm__("x1") = from;
-    __asm__ __volatile__("adr x2, 1f\n\t"
-                         "mov x3, sp\n\t"
-                         "stp x3, x29, [x1]\n\t"
-                         "str x2, [x1, #16]\n\t"
-                         "ldp x3, x29, [x0]\n\t"
-                         "ldr x16, [x0, #16]\n\t"
-                         "mov sp, x3\n\t"
-                         "mov x30, xzr\n\t"
-                         "br x16\n"
-                         "1:\n\t"
-                         "hint #38\n\t" /* bti jc */
-                         : "+r"(to_x0), "+r"(from_x1)
-                         :
-                         : "x2", "x3", "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12",
-                           "x13", "x14", "x15", "x16", "x17", "x19", "x20", "x21", "x22", "x23",
-                           "x24", "x25", "x26", "x27", "x28", "x30", "v0", "v1", "v2", "v3", "v4",
-                           "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15",
-                           "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25",
-                           "v26", "v27", "v28", "v29", "v30", "v31", "cc", "memory");
+#define SAVE_ALL                                                                                   \
+    "sub sp, sp, #160\n"                                                                           \
+    "stp x19, x20, [sp]\n"                                                                         \
+    "stp x21, x22, [sp, #16]\n"                                                                    \
+    "stp x23, x24, [sp, #32]\n"                                                                    \
+    "stp x25, x26, [sp, #48]\n"                                                                    \
+    "stp x27, x28, [sp, #64]\n"                                                                    \
+    "stp x29, x30, [sp, #80]\n"                                                                    \
+    "stp d8, d9, [sp, #96]\n"                                                                      \
+    "stp d10, d11, [sp, #112]\n"                                                                   \
+    "stp d12, d13, [sp, #128]\n"                                                                   \
+    "stp d14, d15, [sp, #144]\n"                                                                   \
+    "mov x9, sp\n"
+#define LOAD_ALL                                                                                   \
+    "ldp x19, x20, [sp]\n"                                                                         \
+    "ldp x21, x22, [sp, #16]\n"                                                                    \
+    "ldp x23, x24, [sp, #32]\n"                                                                    \
+    "ldp x25, x26, [sp, #48]\n"                                                                    \
+    "ldp x27, x28, [sp, #64]\n"                                                                    \
+    "ldp x29, x30, [sp, #80]\n"                                                                    \
+    "ldp d8, d9, [sp, #96]\n"                                                                      \
+    "ldp d10, d11, [sp, #112]\n"                                                                   \
+    "ldp d12, d13, [sp, #128]\n"                                                                   \
+    "ldp d14, d15, [sp, #144]\n"                                                                   \
+    "add sp, sp, #160\n"
+
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".globl fly_fiber_swap\n"
+        ".hidden fly_fiber_swap\n"
+        ".type fly_fiber_swap, %function\n"
+        "fly_fiber_swap:\n"
+        "hint #34\n" /* bti c */
+        SAVE_ALL "str x9, [x0]\n"
+        "mov sp, x1\n" LOAD_ALL "ret\n"
+        ".size fly_fiber_swap, .-fly_fiber_swap\n"
+        ".p2align 4\n"
+        ".globl fly_fiber_start\n"
+        ".hidden fly_fiber_start\n"
+        ".type fly_fiber_start, %function\n"
+        "fly_fiber_start:\n"
+        "hint #34\n" SAVE_ALL "str x9, [x1]\n"
+        "mov sp, x2\n"
+        "mov x29, xzr\n"
+        "bl fly_fiber_run\n"
+        "mov sp, x0\n" LOAD_ALL "ret\n"
+        ".size fly_fiber_start, .-fly_fiber_start\n");
 #else
 #error "fiber.c: x86-64 and aarch64 only"
 #endif
-}
 
-/* Each switch has four moments that a sanitizer wants to know: leaving and arriving, on both sides.
- */
-static FLY_ALWAYS_INLINE void leave_resumer(struct fly_fiber *fiber, void **fake_stack)
+/* What AddressSanitizer wants to know: the other stack before leaving, and that it arrived. */
+static FLY_ALWAYS_INLINE void asan_leave(void **fake_stack, const void *stack, size_t stack_bytes)
 {
 #if defined(WITH_ASAN)
-    __sanitizer_start_switch_fiber(fake_stack, fiber->stack, fiber->stack_bytes);
-#endif
-#if defined(WITH_TSAN)
-    fiber->tsan_resumer = __tsan_get_current_fiber();
-    __tsan_switch_to_fiber(fiber->tsan_self, 0);
-#endif
-    (void)fiber;
-    (void)fake_stack;
-}
-
-static FLY_ALWAYS_INLINE void arrive_at_fiber(struct fly_fiber *fiber)
-{
-#if defined(WITH_ASAN)
-    __sanitizer_finish_switch_fiber(fiber->fake_stack, &fiber->resumer_stack,
-                                    &fiber->resumer_stack_bytes);
-#endif
-    (void)fiber;
-}
-
-static FLY_ALWAYS_INLINE void leave_fiber(struct fly_fiber *fiber)
-{
-#if defined(WITH_ASAN)
-    __sanitizer_start_switch_fiber(&fiber->fake_stack, fiber->resumer_stack,
-                                   fiber->resumer_stack_bytes);
-#endif
-#if defined(WITH_TSAN)
-    __tsan_switch_to_fiber(fiber->tsan_resumer, 0);
-#endif
-    (void)fiber;
-}
-
-static FLY_ALWAYS_INLINE void arrive_at_resumer(void *fake_stack)
-{
-#if defined(WITH_ASAN)
-    __sanitizer_finish_switch_fiber(fake_stack, NULL, NULL);
+    __sanitizer_start_switch_fiber(fake_stack, stack, stack_bytes);
 #endif
     (void)fake_stack;
+    (void)stack;
+    (void)stack_bytes;
 }
 
-/* The bottom frame of every fiber's stack; it never returns, each round runs one armed function. */
-static FLY_NOINLINE void run_forever(struct fly_fiber *fiber)
+static FLY_ALWAYS_INLINE void asan_arrive(void *fake_stack, const void **stack, size_t *stack_bytes)
 {
-    arrive_at_fiber(fiber);
-    for (;;) {
-        fiber->fn(fiber->arg);
-        fiber->state = FLY_FIBER_DONE;
-        leave_fiber(fiber);
-        switch_context(&fiber->self, &fiber->resumer);
-        arrive_at_fiber(fiber);
-    }
+#if defined(WITH_ASAN)
+    __sanitizer_finish_switch_fiber(fake_stack, stack, stack_bytes);
+#endif
+    (void)fake_stack;
+    (void)stack;
+    (void)stack_bytes;
+}
+
+/* What ThreadSanitizer wants to know: whose turn it is. Both turns are told from the resumer's
+ * frame, since its notion of the call stack changes along. */
+static FLY_ALWAYS_INLINE void *tsan_turn(void *turn)
+{
+#if defined(WITH_TSAN)
+    void *before = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(turn, 0);
+    return before;
+#else
+    return turn;
+#endif
+}
+
+__attribute__((used)) void *fly_fiber_run(struct fly_fiber *fiber)
+{
+    asan_arrive(NULL, &fiber->resumer_stack, &fiber->resumer_stack_bytes);
+    fiber->fn(fiber->arg);
+    fiber->state = FLY_FIBER_DONE;
+    /* Without a place to keep it, the sanitizer frees the fake stack of this call. */
+    asan_leave(NULL, fiber->resumer_stack, fiber->resumer_stack_bytes);
+    return fiber->resumer_pointer;
 }
 
 int fly_fiber_init(struct fly_fiber *fiber, void *stack, size_t stack_bytes, void (*fn)(void *arg),
@@ -149,45 +185,46 @@ int fly_fiber_init(struct fly_fiber *fiber, void *stack, size_t stack_bytes, voi
     /* An earlier fiber may have left its red zones here. */
     ASAN_UNPOISON_MEMORY_REGION(stack, stack_bytes);
 #endif
-    /* As a call leaves it: on x86-64 a return address on top, here none, so unwinding ends. */
-    void **top = (void **)(void *)((char *)stack + stack_bytes - 16);
-    top[0] = NULL;
-    top[1] = NULL;
-    *fiber = (struct fly_fiber)
-    {
-#if defined(__x86_64__)
-        .self.stack_pointer = top + 1,
-#else
-        .self.stack_pointer = top,
-#endif
-        .self.code = (const void *)(uintptr_t)run_forever, .fn = fn, .arg = arg,
-        .state = FLY_FIBER_NEW, .stack = stack, .stack_bytes = stack_bytes,
+    *fiber = (struct fly_fiber){
+        .stack_top = (char *)stack + stack_bytes,
+        .fn = fn,
+        .arg = arg,
+        .state = FLY_FIBER_NEW,
+        .stack = stack,
+        .stack_bytes = stack_bytes,
     };
 #if defined(WITH_TSAN)
-    fiber->tsan_self = __tsan_create_fiber(0);
+    fiber->tsan_turn = __tsan_create_fiber(0);
 #endif
     return 0;
 }
 
-FLY_NOINLINE enum fly_fiber_state fly_fiber_resume(struct fly_fiber *fiber)
+enum fly_fiber_state fly_fiber_resume(struct fly_fiber *fiber)
 {
-    FLY_CHECK(fiber->state == FLY_FIBER_NEW || fiber->state == FLY_FIBER_SUSPENDED,
+    enum fly_fiber_state before = fiber->state;
+    FLY_CHECK(before == FLY_FIBER_NEW || before == FLY_FIBER_SUSPENDED,
               "a fiber that is running or done was resumed");
     void *fake_stack = NULL;
     fiber->state = FLY_FIBER_RUNNING;
-    leave_resumer(fiber, &fake_stack);
-    switch_context(&fiber->resumer, &fiber->self);
-    arrive_at_resumer(fake_stack);
+    void *resumer_turn = tsan_turn(fiber->tsan_turn);
+    asan_leave(&fake_stack, fiber->stack, fiber->stack_bytes);
+    if (FLY_LIKELY(before == FLY_FIBER_NEW))
+        fly_fiber_start(fiber, &fiber->resumer_pointer, fiber->stack_top);
+    else
+        fly_fiber_swap(&fiber->resumer_pointer, fiber->self_pointer);
+    asan_arrive(fake_stack, NULL, NULL);
+    tsan_turn(resumer_turn);
     return fiber->state;
 }
 
-FLY_NOINLINE void fly_fiber_yield(struct fly_fiber *fiber)
+void fly_fiber_yield(struct fly_fiber *fiber)
 {
     FLY_CHECK(fiber->state == FLY_FIBER_RUNNING, "a fiber that is not running yielded");
+    void *fake_stack = NULL;
     fiber->state = FLY_FIBER_SUSPENDED;
-    leave_fiber(fiber);
-    switch_context(&fiber->self, &fiber->resumer);
-    arrive_at_fiber(fiber);
+    asan_leave(&fake_stack, fiber->resumer_stack, fiber->resumer_stack_bytes);
+    fly_fiber_swap(&fiber->self_pointer, fiber->resumer_pointer);
+    asan_arrive(fake_stack, &fiber->resumer_stack, &fiber->resumer_stack_bytes);
 }
 
 void fly_fiber_fini(struct fly_fiber *fiber)
@@ -196,7 +233,7 @@ void fly_fiber_fini(struct fly_fiber *fiber)
         return;
     FLY_CHECK(fiber->state != FLY_FIBER_RUNNING, "a running fiber was destroyed");
 #if defined(WITH_TSAN)
-    __tsan_destroy_fiber(fiber->tsan_self);
+    __tsan_destroy_fiber(fiber->tsan_turn);
 #endif
     *fiber = (struct fly_fiber){.state = FLY_FIBER_DONE};
 }

@@ -36,28 +36,20 @@ enum fly_fiber_state {
     FLY_FIBER_DONE,      /* its function returned; rearm or fini it */
 };
 
-/* Where to go on: everything else is saved by the compiler around the switch. */
-struct fly_fiber_context {
-    void *stack_pointer;
-    void *frame_pointer;
-    const void *code;
-};
-
 /* To be read through the functions below only. */
 struct fly_fiber {
-    struct fly_fiber_context self; /* first: the entry finds the fiber by it */
-    struct fly_fiber_context resumer;
+    void *self_pointer;    /* where a suspended fiber goes on: its stack pointer */
+    void *resumer_pointer; /* where the resumer goes on */
+    void *stack_top;
     void (*fn)(void *arg);
     void *arg;
     enum fly_fiber_state state;
     void *stack; /* lowest address */
     size_t stack_bytes;
     /* Used by sanitizer builds; always there, so that the layout does not depend on flags. */
-    void *fake_stack;
     const void *resumer_stack;
     size_t resumer_stack_bytes;
-    void *tsan_self;
-    void *tsan_resumer;
+    void *tsan_turn;
 };
 
 /* Arms `fiber` with fn(arg) on `stack`, aligned to 16 bytes, whose content it may destroy. 0, or

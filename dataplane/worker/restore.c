@@ -1,0 +1,33 @@
+#include "worker/restore.h"
+
+#include "ack/tracker.h"
+#include "worker/note.h"
+
+uint32_t fly_restore_suspects(const struct fly_workspace *workspace,
+                              const struct fly_layout *layout, uint32_t worker,
+                              struct fly_root *out, uint32_t max)
+{
+    const _Atomic uint32_t *running = fly_place(workspace, layout->worker[worker].running);
+    uint32_t task = atomic_load_explicit(running, memory_order_acquire), cnt = 0;
+    if (task >= workspace->plan->task_cnt)
+        return 0;
+    const struct fly_note *note = fly_place(workspace, layout->task[task].note);
+    uint32_t cells = atomic_load_explicit(&note->cnt, memory_order_acquire);
+    for (uint32_t i = 0; i < cells && i < FLY_CELLS_MAX && cnt < max; i++)
+        out[cnt++] = (struct fly_root){note->cell[i].root};
+    return cnt;
+}
+
+uint32_t fly_restore_open_roots(const struct fly_workspace *workspace,
+                                const struct fly_layout *layout, uint32_t task,
+                                struct fly_open_root *out, uint32_t max)
+{
+    const struct fly_plan *plan = workspace->plan;
+    const struct fly_plan_task *plan_task = &fly_plan_tasks(plan)[task];
+    const struct fly_plan_node *node = &fly_plan_nodes(plan)[plan_task->node];
+    const struct fly_tracker *tracker =
+        fly_place(workspace, layout->worker[plan_task->worker].tracker);
+    if (!node->owns_roots)
+        return 0;
+    return fly_tracker_scan(tracker, plan_task->first_root, node->delivery.max_in_flight, out, max);
+}

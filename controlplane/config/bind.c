@@ -1,23 +1,6 @@
 #include "config/bind.h"
 
-size_t fly_bind_bytes(enum fly_param_type type)
-{
-    static const size_t BYTES[] = {
-        [FLY_PARAM_BOOL] = sizeof(bool),
-        [FLY_PARAM_INT] = sizeof(int64_t),
-        [FLY_PARAM_UINT] = sizeof(uint64_t),
-        [FLY_PARAM_FLOAT] = sizeof(double),
-        [FLY_PARAM_STRING] = sizeof(struct fly_string),
-        [FLY_PARAM_PATH] = sizeof(struct fly_string),
-        [FLY_PARAM_ENUM] = sizeof(uint32_t),
-        [FLY_PARAM_DURATION] = sizeof(uint64_t),
-        [FLY_PARAM_SIZE] = sizeof(uint64_t),
-        [FLY_PARAM_LIST] = sizeof(struct fly_list),
-        [FLY_PARAM_PATHS] = sizeof(struct fly_list),
-        [FLY_PARAM_TABLE] = sizeof(struct fly_table),
-    };
-    return BYTES[type];
-}
+#include "shm/plugin_load.h"
 
 static struct fly_table bind_table(struct fly_arena *arena, const struct fly_config_value *value)
 {
@@ -69,7 +52,7 @@ static void bind_one(struct fly_arena *arena, const struct fly_config_value *val
         from = &table;
         break;
     }
-    memcpy((char *)into + value->param->at, from, fly_bind_bytes(value->param->type));
+    memcpy((char *)into + value->param->at, from, fly_plugin_param_bytes(value->param->type));
 }
 
 void fly_bind(struct fly_arena *arena, const struct fly_config_value *value, uint32_t cnt,

@@ -13,7 +13,4 @@
 void fly_bind(struct fly_arena *arena, const struct fly_config_value *value, uint32_t cnt,
               void *into);
 
-/* How many bytes a parameter's C value has. */
-size_t fly_bind_bytes(enum fly_param_type type);
-
 #endif

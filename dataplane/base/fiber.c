@@ -36,14 +36,25 @@
 /* Saves this side at *save and goes on with the side that was saved as `load`. */
 void fly_fiber_swap(void **save, void *load);
 
-/* Saves this side at *save, runs fly_fiber_run(fiber) from `stack_top` down, and goes on where that
- * says. So a call that never yields costs no saving on the fiber's side, and its returns pair. */
-void fly_fiber_start(struct fly_fiber *fiber, void **save, void *stack_top);
+/* Saves this side in fiber->resumer_pointer, calls the fiber's function from stack_top down, sets
+ * the state to FLY_FIBER_DONE, and goes on with whoever resumed last. A call that never yields saves
+ * nothing on the fiber's side, and its returns pair with calls, as branch predictors expect. */
+void fly_fiber_start(struct fly_fiber *fiber);
 
-/* Called by fly_fiber_start only; gives the stack pointer of whoever resumed last. */
-void *fly_fiber_run(struct fly_fiber *fiber);
+/* The assembly below knows these places. */
+_Static_assert(offsetof(struct fly_fiber, self_pointer) == 0, "start and swap");
+_Static_assert(offsetof(struct fly_fiber, resumer_pointer) == 8, "start");
+_Static_assert(offsetof(struct fly_fiber, stack_top) == 16, "start");
+_Static_assert(offsetof(struct fly_fiber, fn) == 24, "start");
+_Static_assert(offsetof(struct fly_fiber, arg) == 32, "start");
+_Static_assert(offsetof(struct fly_fiber, state) == 40 && FLY_FIBER_DONE == 3, "start");
 
 #if defined(__x86_64__)
+#if defined(WITH_ASAN)
+#define CALL_FUNCTION "call fly_fiber_run\n"
+#else
+#define CALL_FUNCTION "movq 32(%rdi), %rdi\ncall *24(%rbx)\n"
+#endif
 #define PUSH(reg) "pushq %" reg "\n.cfi_adjust_cfa_offset 8\n.cfi_rel_offset " reg ", 0\n"
 #define POP(reg) "popq %" reg "\n.cfi_adjust_cfa_offset -8\n.cfi_restore " reg "\n"
 #define PUSH_ALL PUSH("rbp") PUSH("rbx") PUSH("r12") PUSH("r13") PUSH("r14") PUSH("r15")
@@ -66,18 +77,24 @@ __asm__(".text\n"
         ".type fly_fiber_start, @function\n"
         "fly_fiber_start:\n"
         ".cfi_startproc\n"
-        "endbr64\n" PUSH_ALL "movq %rsp, (%rsi)\n"
-        "movq %rdx, %rsp\n"
+        "endbr64\n" PUSH_ALL "movq %rsp, 8(%rdi)\n"
+        "movq %rdi, %rbx\n"
+        "movq 16(%rdi), %rsp\n"
         "xorl %ebp, %ebp\n"
         ".cfi_remember_state\n"
         ".cfi_undefined rip\n" /* the bottom of a fiber's stack: unwinding ends */
-        "call fly_fiber_run\n"
-        "movq %rax, %rsp\n"
+        CALL_FUNCTION "movl $3, 40(%rbx)\n"
+        "movq 8(%rbx), %rsp\n"
         ".cfi_restore_state\n" POP_ALL "ret\n"
         ".cfi_endproc\n"
         ".size fly_fiber_start, .-fly_fiber_start\n");
 
 #elif defined(__aarch64__)
+#if defined(WITH_ASAN)
+#define CALL_FUNCTION "bl fly_fiber_run\n"
+#else
+#define CALL_FUNCTION "ldr x9, [x0, #24]\nldr x0, [x0, #32]\nblr x9\n"
+#endif
 #define SAVE_ALL                                                                                   \
     "sub sp, sp, #160\n"                                                                           \
     "stp x19, x20, [sp]\n"                                                                         \
@@ -119,11 +136,15 @@ __asm__(".text\n"
         ".hidden fly_fiber_start\n"
         ".type fly_fiber_start, %function\n"
         "fly_fiber_start:\n"
-        "hint #34\n" SAVE_ALL "str x9, [x1]\n"
-        "mov sp, x2\n"
+        "hint #34\n" SAVE_ALL "str x9, [x0, #8]\n"
+        "mov x19, x0\n"
+        "ldr x9, [x0, #16]\n"
+        "mov sp, x9\n"
         "mov x29, xzr\n"
-        "bl fly_fiber_run\n"
-        "mov sp, x0\n" LOAD_ALL "ret\n"
+        "mov x30, xzr\n" CALL_FUNCTION "mov w9, #3\n"
+        "str w9, [x19, #40]\n"
+        "ldr x9, [x19, #8]\n"
+        "mov sp, x9\n" LOAD_ALL "ret\n"
         ".size fly_fiber_start, .-fly_fiber_start\n");
 #else
 #error "fiber.c: x86-64 and aarch64 only"
@@ -163,15 +184,18 @@ static FLY_ALWAYS_INLINE void *tsan_turn(void *turn)
 #endif
 }
 
-__attribute__((used)) void *fly_fiber_run(struct fly_fiber *fiber)
+#if defined(WITH_ASAN)
+/* Between fly_fiber_start and the function: arriving and leaving, told from the fiber's stack. */
+void fly_fiber_run(struct fly_fiber *fiber);
+
+__attribute__((used)) void fly_fiber_run(struct fly_fiber *fiber)
 {
     asan_arrive(NULL, &fiber->resumer_stack, &fiber->resumer_stack_bytes);
     fiber->fn(fiber->arg);
-    fiber->state = FLY_FIBER_DONE;
     /* Without a place to keep it, the sanitizer frees the fake stack of this call. */
     asan_leave(NULL, fiber->resumer_stack, fiber->resumer_stack_bytes);
-    return fiber->resumer_pointer;
 }
+#endif
 
 int fly_fiber_init(struct fly_fiber *fiber, void *stack, size_t stack_bytes, void (*fn)(void *arg),
                    void *arg)
@@ -209,7 +233,7 @@ enum fly_fiber_state fly_fiber_resume(struct fly_fiber *fiber)
     void *resumer_turn = tsan_turn(fiber->tsan_turn);
     asan_leave(&fake_stack, fiber->stack, fiber->stack_bytes);
     if (FLY_LIKELY(before == FLY_FIBER_NEW))
-        fly_fiber_start(fiber, &fiber->resumer_pointer, fiber->stack_top);
+        fly_fiber_start(fiber);
     else
         fly_fiber_swap(&fiber->resumer_pointer, fiber->self_pointer);
     asan_arrive(fake_stack, NULL, NULL);

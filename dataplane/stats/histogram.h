@@ -81,8 +81,8 @@ uint64_t fly_histogram_max(const struct fly_histogram *histogram);
 /* Mean, within 1.6 % for values below 2^42; 0 if there is none. */
 double fly_histogram_mean(const struct fly_histogram *histogram);
 
-/* The value that a share q (cut to 0..1) of all values does not exceed: exact below 32, else at most
- * 3.2 % too large, never above max; 0 if there is none. */
+/* The value that a share q (cut to 0..1) of all values does not exceed: exact below 32, else at
+ * most 3.2 % too large, never above max; 0 if there is none. */
 uint64_t fly_histogram_percentile(const struct fly_histogram *histogram, double q);
 
 #endif

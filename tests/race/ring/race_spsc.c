@@ -129,8 +129,7 @@ static void run_both(struct run run)
 static void run_styles(bool wide, uint64_t slot_cnt)
 {
     uint64_t seed = test_seed();
-    /* A ring of one slot changes hands for each item: fewer say as much. */
-    uint64_t item_cnt = slot_cnt < 64 ? ITEM_CNT / 10 : ITEM_CNT / 2;
+    uint64_t item_cnt = ITEM_CNT / 4;
     struct run run = {.wide = wide, .slot_cnt = slot_cnt, .item_cnt = item_cnt, .seed = seed};
     run.style = PUSH;
     run_both(run);

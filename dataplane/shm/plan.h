@@ -55,7 +55,7 @@ struct fly_plan_node {
     char name[FLY_PLAN_NAME_MAX];
     char type[FLY_PLAN_NAME_MAX];
     uint32_t kind; /* enum fly_kind */
-    uint32_t first_task, task_cnt;
+    uint32_t first_task, task_cnt;         /* its task 0; the others: fly_plan_task_of() */
     uint32_t first_port, port_cnt;         /* in the table of ports */
     uint32_t dead_edge;                    /* edge to the dead-letter node, or FLY_PLAN_NONE */
     uint64_t params_offset, params_bytes;  /* msgpack, see controlplane/plan/params.h */
@@ -96,7 +96,7 @@ struct fly_plan_task {
 
 struct fly_plan_worker {
     uint32_t core;
-    uint32_t first_task, task_cnt; /* tasks are numbered worker by worker */
+    uint32_t first_task, task_cnt; /* tasks are numbered worker by worker, deepest nodes first */
     uint32_t root_cnt;             /* tracker slots in all */
 };
 
@@ -150,6 +150,17 @@ static inline struct fly_plan_worker *fly_plan_workers(const struct fly_plan *pl
 static inline char *fly_plan_plugin(const struct fly_plan *plan, uint32_t i)
 {
     return (char *)((uintptr_t)plan + plan->plugins) + (size_t)i * FLY_PLAN_PATH_MAX;
+}
+
+/* The task that is number `idx` of the tasks of `node`; FLY_PLAN_NONE: there is none. Start-up only. */
+static inline uint32_t fly_plan_task_of(const struct fly_plan *plan, uint32_t node, uint32_t idx)
+{
+    for (uint32_t i = 0; i < plan->task_cnt; i++) {
+        const struct fly_plan_task *task = &fly_plan_tasks(plan)[i];
+        if (task->node == node && task->idx == idx)
+            return i;
+    }
+    return FLY_PLAN_NONE;
 }
 
 /* How many frames the largest message of an edge takes. */

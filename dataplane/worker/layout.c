@@ -64,7 +64,7 @@ static void place_feeds(struct walk *walk)
         for (uint32_t t = 0; t < node->task_cnt; t++) {
             layout->feed[idx++] = (struct fly_feed_place){
                 .edge = e,
-                .task = node->first_task + t,
+                .task = fly_plan_task_of(plan, edge->from_node, t),
                 .first_frame = layout->frame_cnt,
                 .frame_cnt = edge->frame_cnt,
                 .stats = take(layout, FLY_PART_STATS, sizeof(struct fly_edge_stats)),

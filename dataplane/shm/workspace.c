@@ -122,7 +122,7 @@ int fly_workspace_create(struct fly_workspace *workspace, uint64_t bytes, bool h
     header->version = FLY_WORKSPACE_VERSION;
     header->bytes = bytes;
     header->seed = new_seed();
-    header->created_wall_ns = fly_wall_ns();
+    header->created_wall_ns = fly_clock_wall_ns();
     header->creator_pid = (uint32_t)getpid();
     header->huge_pages = huge_pages;
     return 0;

@@ -37,8 +37,9 @@ struct fly_yaml_entry {
     struct fly_yaml value;
 };
 
-/* Reads one document; `file` is the text's index in the diagnostics. 0, or -EINVAL with the findings
- * added; *out is then what could be read. An empty document is an empty scalar. */
+/* Reads one document; `file` is the text's index in the diagnostics. 0, with findings (keys twice,
+ * anchors...) or without. -EINVAL: the text is broken, which is a finding; *out is what could be read.
+ * An empty document is an empty scalar. */
 int fly_yaml_read(struct fly_arena *arena, struct fly_diagnostics *diags, uint32_t file,
                   const char *text, size_t bytes, struct fly_yaml *out)
     __attribute__((warn_unused_result));

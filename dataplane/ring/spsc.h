@@ -79,7 +79,7 @@ static FLY_ALWAYS_INLINE uint32_t fly_ring8_stage_burst(struct fly_ring8_tx *tx,
 /* Stages one; false if the ring is full. */
 static FLY_ALWAYS_INLINE bool fly_ring8_stage(struct fly_ring8_tx *tx, uint64_t elem)
 {
-    return fly_ring_stage(&tx->side, &elem, 1, sizeof(uint64_t)) == 1;
+    return fly_ring_stage_one(&tx->side, &elem, sizeof(uint64_t));
 }
 
 /* Shows all staged elements to the consumer; returns how many there were, 0 if none. */
@@ -100,7 +100,9 @@ static FLY_ALWAYS_INLINE uint32_t fly_ring8_push_burst(struct fly_ring8_tx *tx,
 /* Stages and publishes one; false if the ring is full. */
 static FLY_ALWAYS_INLINE bool fly_ring8_push(struct fly_ring8_tx *tx, uint64_t elem)
 {
-    return fly_ring8_push_burst(tx, &elem, 1) == 1;
+    bool done = fly_ring8_stage(tx, elem);
+    fly_ring8_publish(tx);
+    return done;
 }
 
 /* Slots left, staged ones taken off; exact for the producer, who may find more the next time. */
@@ -142,7 +144,7 @@ static FLY_ALWAYS_INLINE uint32_t fly_ring16_stage_burst(struct fly_ring16_tx *t
 
 static FLY_ALWAYS_INLINE bool fly_ring16_stage(struct fly_ring16_tx *tx, struct fly_ring_pair elem)
 {
-    return fly_ring_stage(&tx->side, &elem, 1, sizeof(struct fly_ring_pair)) == 1;
+    return fly_ring_stage_one(&tx->side, &elem, sizeof(struct fly_ring_pair));
 }
 
 static FLY_ALWAYS_INLINE uint32_t fly_ring16_publish(struct fly_ring16_tx *tx)
@@ -161,7 +163,9 @@ static FLY_ALWAYS_INLINE uint32_t fly_ring16_push_burst(struct fly_ring16_tx *tx
 
 static FLY_ALWAYS_INLINE bool fly_ring16_push(struct fly_ring16_tx *tx, struct fly_ring_pair elem)
 {
-    return fly_ring16_push_burst(tx, &elem, 1) == 1;
+    bool done = fly_ring16_stage(tx, elem);
+    fly_ring16_publish(tx);
+    return done;
 }
 
 static FLY_ALWAYS_INLINE uint64_t fly_ring16_free(struct fly_ring16_tx *tx)

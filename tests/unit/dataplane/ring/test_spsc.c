@@ -64,6 +64,10 @@ static struct fly_ring_pair pair_of(uint64_t value)
 
 static uint32_t stage(struct fixture *fix, const uint64_t *values, uint32_t cnt)
 {
+    /* One has a way of its own. */
+    if (cnt == 1)
+        return fix->wide ? fly_ring16_stage(&fix->tx16, pair_of(*values))
+                         : fly_ring8_stage(&fix->tx8, *values);
     if (!fix->wide)
         return fly_ring8_stage_burst(&fix->tx8, values, cnt);
     struct fly_ring_pair pairs[2 * SLOT_CNT_MAX];

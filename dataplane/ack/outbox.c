@@ -30,17 +30,19 @@ static uint32_t slot_of(struct fly_ring_pair record)
     return (uint32_t)(record.a >> SLOT_SHIFT) & (FLY_ROOT_SLOT_MAX - 1);
 }
 
-/* The attempt of `record` against that of `kept`: below 0 older, 0 the same, above 0 newer. */
-static int64_t newer(struct fly_ring_pair record, struct fly_ring_pair kept)
+/* The attempt of `record` against that of `kept`: below 0 older, 0 the same, above 0 newer. Both
+ * incarnations and, within one, attempts wrap: their differences count as signed numbers. */
+static int32_t newer(struct fly_ring_pair record, struct fly_ring_pair kept)
 {
-    uint64_t mask = (UINT64_C(1) << SLOT_SHIFT) - 1;
-    /* The difference as a signed number of 36 bits, for attempts wrap. */
-    return (int64_t)(((record.a & mask) - (kept.a & mask)) << (64 - SLOT_SHIFT));
+    int8_t incarnations =
+        (int8_t)((record.a >> FLY_ROOT_ATTEMPT_BITS) - (kept.a >> FLY_ROOT_ATTEMPT_BITS));
+    uint32_t attempts = (uint32_t)record.a - (uint32_t)kept.a;
+    return incarnations ? incarnations : (int32_t)(attempts << (32 - FLY_ROOT_ATTEMPT_BITS));
 }
 
 static void merge_into(struct fly_ring_pair *kept, struct fly_ring_pair record)
 {
-    int64_t order = newer(record, *kept);
+    int32_t order = newer(record, *kept);
     bool fails = record.a >> 56 == FLY_ACK_FAIL, failed = kept->a >> 56 == FLY_ACK_FAIL;
     if (order > 0 || (order == 0 && fails && !failed))
         *kept = record;

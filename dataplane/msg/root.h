@@ -11,7 +11,7 @@
 
 #include "base/check.h"
 
-enum { FLY_ROOT_SLOT_MAX = 1 << 20, FLY_ROOT_WORKER_MAX = 256 };
+enum { FLY_ROOT_SLOT_MAX = 1 << 20, FLY_ROOT_WORKER_MAX = 256, FLY_ROOT_ATTEMPT_BITS = 28 };
 #define FLY_ROOT_NONE UINT64_C(0) /* attempt 0 is never given out */
 
 struct fly_root {

@@ -6,7 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define EVENT_TAG UINT64_MAX
+#define EVENT_TAG (UINT64_MAX - 1) /* UINT64_MAX is liburing's own */
 enum { REQUEST_NONE = UINT32_MAX >> 1 };
 
 int fly_uring_open(struct fly_uring *uring)
@@ -56,6 +56,8 @@ static void prepare(struct io_uring_sqe *sqe, const struct fly_io *io)
 
 int fly_uring_submit(struct fly_uring *uring, uint32_t task, const struct fly_io *io)
 {
+    if (io->op > FLY_IO_SYNC)
+        return -EINVAL;
     uint32_t idx = uring->free_head;
     struct io_uring_sqe *sqe = idx == REQUEST_NONE ? NULL : io_uring_get_sqe(&uring->ring);
     if (!sqe)
@@ -66,7 +68,6 @@ int fly_uring_submit(struct fly_uring *uring, uint32_t task, const struct fly_io
     prepare(sqe, io);
     io_uring_sqe_set_data64(sqe, idx);
     uring->in_flight++;
-    uring->unsubmitted++;
     return 0;
 }
 
@@ -90,8 +91,9 @@ static bool collect(struct fly_uring *uring, const struct io_uring_cqe *cqe,
 
 uint32_t fly_uring_poll(struct fly_uring *uring, struct fly_uring_done *done, uint32_t max)
 {
-    if (uring->unsubmitted && io_uring_submit(&uring->ring) >= 0)
-        uring->unsubmitted = 0;
+    /* What the kernel did not take, after an error in the middle, is tried again the next turn. */
+    if (io_uring_sq_ready(&uring->ring))
+        io_uring_submit(&uring->ring);
     unsigned head, seen = 0;
     uint32_t cnt = 0;
     struct io_uring_cqe *cqe;
@@ -121,7 +123,6 @@ void fly_uring_sleep(struct fly_uring *uring, uint64_t ns)
         }
     }
     io_uring_submit_and_wait_timeout(&uring->ring, &cqe, 1, &timeout, NULL);
-    uring->unsubmitted = 0;
 }
 
 void fly_uring_wake(int event_fd)

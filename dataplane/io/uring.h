@@ -29,7 +29,6 @@ struct fly_uring {
     uint64_t event_value;
     bool event_armed;
     uint32_t in_flight; /* requests of tasks */
-    uint32_t unsubmitted;
     uint32_t free_head;
     struct {
         uint64_t tag;
@@ -42,7 +41,7 @@ struct fly_uring {
 FLY_MUST_CHECK int fly_uring_open(struct fly_uring *uring);
 void fly_uring_close(struct fly_uring *uring);
 
-/* 0, or -EBUSY. */
+/* 0, -EBUSY, or -EINVAL for an unknown op: a task's mistake. */
 int fly_uring_submit(struct fly_uring *uring, uint32_t task, const struct fly_io *io);
 
 /* Hands what was submitted to the kernel and collects up to `max` completions. */

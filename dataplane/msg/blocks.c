@@ -117,7 +117,7 @@ void fly_blocks_get(const struct fly_blocks *blocks, uint32_t handle, uint8_t *b
                : stored.key_at == FLY_KEY_APART ? payload + apart
                                                 : payload + stored.key_at,
         .payload_bytes = stored.payload_bytes,
-        .key_bytes = stored.key_bytes,
+        .key_bytes = stored.key_at == FLY_KEY_NONE ? 0 : stored.key_bytes,
         .meta_bytes = stored.meta_bytes,
         .key_hash = stored.key_hash,
         .flags = stored.flags,

@@ -1,5 +1,6 @@
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -39,7 +40,8 @@ static void add_level(const char *file, int line, const char *fmt, va_list args)
     struct level *level = &trace.level[trace.level_cnt++];
     level->file = file_name(file);
     level->line = line;
-    vsnprintf(level->text, sizeof(level->text), fmt, args);
+    if (vsnprintf(level->text, sizeof(level->text), fmt, args) < 0)
+        snprintf(level->text, sizeof(level->text), "(%s)", fmt);
 }
 
 void fly_err_reset(void)

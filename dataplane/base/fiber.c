@@ -37,8 +37,8 @@
 void fly_fiber_swap(void **save, void *load);
 
 /* Saves this side in fiber->resumer_pointer, calls the fiber's function from stack_top down, sets
- * the state to FLY_FIBER_DONE, and goes on with whoever resumed last. A call that never yields saves
- * nothing on the fiber's side, and its returns pair with calls, as branch predictors expect. */
+ * the state to FLY_FIBER_DONE, and goes on with whoever resumed last. A call that never yields
+ * saves nothing on the fiber's side, and its returns pair with calls, as predictors expect. */
 void fly_fiber_start(struct fly_fiber *fiber);
 
 /* The assembly below knows these places. */

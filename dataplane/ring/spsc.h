@@ -9,8 +9,8 @@
  * Memory     The caller's, sized by fly_ring8_footprint() or fly_ring16_footprint(), aligned to
  *            FLY_RING_ALIGN. Handles are local to a process and end with it; the next owner of a
  *            side attaches again.
- * Cost       About 1 ns per element in bursts of 32 between near cores, 4 to 5 ns between far
- *            ones.
+ * Cost       In bursts of 32, 1 to 3 ns per element between near cores, 6 to 12 between far ones.
+ *            Handles of different threads belong on different cache lines.
  * When full  push and stage take what fits and say how many; nothing is overwritten or dropped.
  * Caveat     Elements are of 8 bytes (fly_ring8_*) or of 16 (fly_ring16_*, struct fly_ring_pair).
  *            The peer is not trusted: whatever it writes, no access leaves the ring. An index that

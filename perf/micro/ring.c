@@ -1,9 +1,9 @@
 /* ring.c - the SPSC ring against rte_ring, element by element.
  *
- * Two pinned threads, then one thread alone; bursts of 1, 8 and 32 elements of 8 bytes; 1,024 slots.
- * Rounds of the two are interleaved, and each round lies between two probes of the way between the
- * cores: on virtual machines it changes by a factor of five within a second, so rounds are told
- * apart as near, far, or neither. Prints medians in nanoseconds per element and the ratio.
+ * Two pinned threads, then one thread alone; bursts of 1, 8 and 32 elements of 8 bytes; 1,024
+ * slots. Rounds of the two are interleaved, and each round lies between two probes of the way
+ * between the cores: on virtual machines it changes by a factor of five within a second, so rounds
+ * are told apart as near, far, or neither. Prints medians in nanoseconds per element and the ratio.
  *
  *   ring [rounds [cpu cpu]]
  */
@@ -26,7 +26,7 @@
 #define ROUND_MAX 99
 #define NEAR_NS 200 /* round trips below are near, */
 #define FAR_NS 300  /* above are far */
-#define PROBE_TURN 2000
+#define PROBE_TURN UINT64_C(2000)
 
 enum kind { OWN, RTE, KIND_CNT };
 enum place { NEAR, FAR, NEITHER, PLACE_CNT };

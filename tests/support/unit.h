@@ -1,7 +1,7 @@
 /* unit.h - cmocka with what it wants included first, and the few things that our tests share.
  *
- * Idea       A test reads its seed through test_seed, so that every run tries something new and every
- *            failure says how to repeat it; test_dies runs what must abort in a child process.
+ * Idea       A test reads its seed through test_seed, so that every run tries something new and
+ *            every failure says how to repeat it; test_dies runs what must abort in a child.
  * Owner      The thread of the test.
  * Memory     None but the stack's.
  * Cost       test_dies forks.

@@ -85,9 +85,9 @@ static void consume(struct run *run)
     struct fly_rng rng;
     fly_rng_init(&rng, ~run->seed);
     uint32_t idle_cnt = 0;
+    uint64_t values[BURST_MAX] = {0};
+    struct fly_ring_pair pairs[BURST_MAX] = {{0}};
     while (run->got_cnt < run->item_cnt) {
-        uint64_t values[BURST_MAX];
-        struct fly_ring_pair pairs[BURST_MAX];
         uint32_t cnt = 1 + (uint32_t)fly_rng_below(&rng, BURST_MAX);
         uint32_t got = run->wide ? fly_ring16_pop_burst(&rx16, pairs, cnt)
                                  : fly_ring8_pop_burst(&rx8, values, cnt);

@@ -22,9 +22,17 @@ static void test_code_is_negative_whatever_its_sign(void **state)
     assert_int_equal(FLY_ERR(-EINVAL, "b"), -EINVAL);
     assert_int_equal(fly_err_code(), -EINVAL);
     assert_int_equal(FLY_ERR(0, "c"), -EIO);
+}
+
+/* A wide letter that the locale lacks makes printing fail and set errno. */
+static void test_recording_leaves_errno_alone(void **state)
+{
+    (void)state;
+    const wchar_t alpha[] = {0x3b1, 0};
     errno = EBUSY;
-    assert_int_equal(FLY_ERR(errno, "%s", strerror(ENOENT)), -EBUSY);
+    assert_int_equal(FLY_ERR(errno, "%ls", alpha), -EBUSY);
     assert_int_equal(errno, EBUSY);
+    assert_string_equal(fly_err_text(), "(%ls)");
 }
 
 static int map_it(void)
@@ -133,6 +141,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_an_error),
         cmocka_unit_test(test_code_is_negative_whatever_its_sign),
+        cmocka_unit_test(test_recording_leaves_errno_alone),
         cmocka_unit_test(test_notes_read_outermost_first),
         cmocka_unit_test(test_an_error_starts_a_new_trace),
         cmocka_unit_test(test_print),

@@ -264,7 +264,7 @@ static void test_a_corrupt_head_reads_as_full(void **state)
         atomic_store(&ring->head, bad[i]);
         assert_false(fly_ring8_push(&fix.tx8, 7));
         assert_int_equal(fix.tx8.side.corrupt_cnt, i + 1);
-        assert_true(fly_ring_count(ring) <= 4);
+        assert_int_equal(fly_ring_count(ring), (int64_t)(9 - bad[i]) > 0 ? 4 : 0);
     }
     atomic_store(&ring->head, 6);
     assert_true(fly_ring8_push(&fix.tx8, 7));

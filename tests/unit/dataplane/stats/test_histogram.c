@@ -81,6 +81,11 @@ static void test_shares_at_and_beyond_the_ends(void **state)
     assert_int_equal(fly_histogram_percentile(histogram, 1), 10);
     assert_int_equal(fly_histogram_percentile(histogram, 7), 10);
     assert_true(fly_histogram_mean(histogram) == 5.5);
+    /* 1001 shares its bucket with 992 to 1007. */
+    fly_histogram_record(histogram, 1001, 1);
+    assert_int_equal(fly_histogram_percentile(histogram, 0.999), 1001);
+    fly_histogram_record(histogram, 2000, 1);
+    assert_int_equal(fly_histogram_percentile(histogram, 0.9), 1007);
     free(histogram);
 }
 

@@ -23,21 +23,28 @@ void fly_tracker_range(struct fly_tracker *tracker, struct fly_root_range *range
     }
 }
 
+/* Copies what the entry holds; false: nothing unfinished. The name is read before and after, and every
+ * change of root comes with a new name, so both looks were at the same root. */
+static bool look(const struct fly_root_entry *entry, struct fly_open_root *out)
+{
+    for (;;) {
+        /* Acquire, each: keeps the order of the looks. Partners: begin, rename and free in tracker.h. */
+        out->root = atomic_load_explicit(&entry->root, memory_order_acquire);
+        if (atomic_load_explicit(&entry->state, memory_order_acquire) == FLY_ROOT_FREE)
+            return false;
+        out->id = atomic_load_explicit(&entry->id, memory_order_acquire);
+        out->attempts = atomic_load_explicit(&entry->attempts, memory_order_acquire);
+        out->flags = atomic_load_explicit(&entry->flags, memory_order_acquire);
+        if (atomic_load_explicit(&entry->root, memory_order_relaxed) == out->root)
+            return true;
+    }
+}
+
 uint32_t fly_tracker_scan(const struct fly_tracker *tracker, uint32_t first, uint32_t cnt,
                           struct fly_open_root *out, uint32_t max)
 {
     uint32_t found = 0;
-    for (uint32_t i = first; i < first + cnt && found < max; i++) {
-        const struct fly_root_entry *entry = &tracker->entry[i];
-        uint8_t state = atomic_load_explicit(&entry->state, memory_order_acquire);
-        if (state == FLY_ROOT_FREE)
-            continue;
-        out[found++] = (struct fly_open_root){
-            .id = atomic_load_explicit(&entry->id, memory_order_relaxed),
-            .root = atomic_load_explicit(&entry->root, memory_order_relaxed),
-            .attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed),
-            .flags = atomic_load_explicit(&entry->flags, memory_order_relaxed),
-        };
-    }
+    for (uint32_t i = first; i < first + cnt && found < max; i++)
+        found += look(&tracker->entry[i], &out[found]);
     return found;
 }

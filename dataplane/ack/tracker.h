@@ -41,7 +41,7 @@ enum {
 struct fly_root_entry {
     _Atomic uint64_t root; /* name of the current attempt */
     uint64_t xor_ids;
-    _Atomic uint64_t id; /* the source's */
+    _Atomic uint64_t id;  /* the source's */
     uint64_t birth_ticks; /* of the first attempt */
     uint32_t clock_ms;    /* timeout clock: when the attempt began, or when the next is due */
     uint32_t next;        /* free list, wheel bucket or replay queue */
@@ -100,9 +100,10 @@ static FLY_ALWAYS_INLINE struct fly_root fly_root_name(const struct fly_root_ent
 }
 
 /* Opens the first attempt of a new root; the range must have a free slot. Returns its entry. */
-static FLY_ALWAYS_INLINE struct fly_root_entry *
-fly_tracker_begin(struct fly_tracker *tracker, struct fly_root_range *range, uint64_t id,
-                  uint64_t ticks, uint32_t clock_ms)
+static FLY_ALWAYS_INLINE struct fly_root_entry *fly_tracker_begin(struct fly_tracker *tracker,
+                                                                  struct fly_root_range *range,
+                                                                  uint64_t id, uint64_t ticks,
+                                                                  uint32_t clock_ms)
 {
     FLY_DCHECK(range->free_cnt, "no free slot");
     struct fly_root_entry *entry = &tracker->entry[range->free_head];
@@ -111,9 +112,10 @@ fly_tracker_begin(struct fly_tracker *tracker, struct fly_root_range *range, uin
     entry->xor_ids = 0;
     entry->birth_ticks = ticks;
     entry->clock_ms = clock_ms;
-    atomic_store_explicit(&entry->id, id, memory_order_relaxed);
-    atomic_store_explicit(&entry->flags, 0, memory_order_relaxed);
-    atomic_store_explicit(&entry->attempts, 1, memory_order_relaxed);
+    /* Releases: who sees one of these sees the new name, too. Partner: look() in tracker.c. */
+    atomic_store_explicit(&entry->id, id, memory_order_release);
+    atomic_store_explicit(&entry->flags, 0, memory_order_release);
+    atomic_store_explicit(&entry->attempts, 1, memory_order_release);
     fly_root_set(entry, FLY_ROOT_OPEN);
     return entry;
 }
@@ -122,7 +124,8 @@ fly_tracker_begin(struct fly_tracker *tracker, struct fly_root_range *range, uin
 static FLY_ALWAYS_INLINE void fly_tracker_rename(struct fly_root_entry *entry)
 {
     struct fly_root next = fly_root_next(fly_root_name(entry));
-    atomic_store_explicit(&entry->root, next.bits, memory_order_relaxed);
+    /* Release: who sees the new name sees that the old root ended. Partner: look() in tracker.c. */
+    atomic_store_explicit(&entry->root, next.bits, memory_order_release);
 }
 
 /* Frees a slot whose root has ended. */
@@ -130,8 +133,8 @@ static FLY_ALWAYS_INLINE void fly_tracker_free(struct fly_tracker *tracker,
                                                struct fly_root_range *range,
                                                struct fly_root_entry *entry)
 {
-    fly_tracker_rename(entry);
     fly_root_set(entry, FLY_ROOT_FREE);
+    fly_tracker_rename(entry);
     entry->next = range->free_head;
     range->free_head = (uint32_t)(entry - tracker->entry);
     range->free_cnt++;
@@ -174,7 +177,8 @@ struct fly_open_root {
 };
 
 /* Copies the unfinished roots of slots [first, first + cnt) to out[0..max); returns how many. Safe while
- * the owner runs: a slot whose root ends meanwhile is left out or seen as its next root. */
+ * the owner runs: a slot whose root ends meanwhile is left out or seen as its next root, never as a
+ * mixture of both. */
 uint32_t fly_tracker_scan(const struct fly_tracker *tracker, uint32_t first, uint32_t cnt,
                           struct fly_open_root *out, uint32_t max);
 

@@ -111,21 +111,25 @@ static int carry_task(struct fly_carry *carry, const struct fly_workspace *works
     const struct fly_plan_node *node = &fly_plan_nodes(plan)[fly_plan_tasks(plan)[idx].node];
     const struct fly_source_stats *stats = fly_source_stats(workspace, layout, idx);
     uint32_t max_cnt = node->delivery.max_in_flight, kept_cnt = 0;
+    /* Without a position it has not taken up what was carried to it: that still holds. */
+    if (!fly_counted(&stats->has_position))
+        return 0;
     struct fly_open_root *open = malloc(max_cnt * sizeof(*open));
     struct fly_state_root *kept = malloc(max_cnt * sizeof(*kept));
     int rc = open && kept ? 0 : FLY_ERR(ENOMEM, "no memory for open messages");
     /* Position first: a root that is emitted after this is above it and comes again by itself. */
     uint64_t position = atomic_load_explicit(&stats->position, memory_order_acquire);
-    bool has_position = fly_counted(&stats->has_position) != 0;
     uint32_t open_cnt = rc ? 0 : fly_restore_open_roots(workspace, layout, idx, open, max_cnt);
     for (uint32_t i = 0; i < open_cnt; i++) {
-        if (has_position && open[i].id < position)
+        if (open[i].id < position)
             kept[kept_cnt++] = carried(&open[i], opt_suspects);
     }
     if (!rc)
         rc = set_roots(&carry->task[idx], kept, kept_cnt);
-    carry->task[idx].position = has_position ? position : 0;
-    carry->task[idx].has_position = has_position;
+    if (!rc) {
+        carry->task[idx].position = position;
+        carry->task[idx].has_position = 1;
+    }
     free(open);
     free(kept);
     return rc;

@@ -15,14 +15,20 @@ static const char *level_name(enum fly_log_level level)
     return name[level];
 }
 
-static void write_line(struct fly_log *log, enum fly_log_level level, const char *text,
-                       const char *hint)
+void fly_log_clear(struct fly_log *log)
 {
     if (log->over_progress)
         fputs("\r\033[K", log->file);
     log->over_progress = false;
+}
+
+/* `prefix`: the level stands before the text. */
+static void write_line(struct fly_log *log, enum fly_log_level level, bool prefix, const char *text,
+                       const char *hint)
+{
+    fly_log_clear(log);
     if (!log->json) {
-        if (level != FLY_LOG_INFO)
+        if (prefix)
             fprintf(log->file, "%s: ", level_name(level));
         fprintf(log->file, "%s\n", text);
         if (hint)
@@ -50,7 +56,7 @@ static bool may_write(struct fly_log *log, enum fly_log_level level)
     if (second != log->second) {
         if (log->suppressed_cnt) {
             snprintf(text, sizeof(text), "%u more lines were left out", log->suppressed_cnt);
-            write_line(log, FLY_LOG_WARNING, text, NULL);
+            write_line(log, FLY_LOG_WARNING, true, text, NULL);
         }
         log->second = second;
         log->cnt = log->suppressed_cnt = 0;
@@ -70,11 +76,17 @@ void fly_log_line(struct fly_log *log, enum fly_log_level level, const char *fmt
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
-    write_line(log, level, text, NULL);
+    write_line(log, level, level != FLY_LOG_INFO, text, NULL);
+}
+
+void fly_log_text(struct fly_log *log, enum fly_log_level level, const char *text)
+{
+    if (level <= log->level && may_write(log, level))
+        write_line(log, level, false, text, NULL);
 }
 
 void fly_log_trace(struct fly_log *log)
 {
     if (may_write(log, FLY_LOG_ERROR))
-        write_line(log, FLY_LOG_ERROR, fly_err_text(), fly_err_hint());
+        write_line(log, FLY_LOG_ERROR, true, fly_err_text(), fly_err_hint());
 }

@@ -30,6 +30,12 @@ struct fly_log {
 void fly_log_line(struct fly_log *log, enum fly_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Writes a line as it is, from a process that names itself in it. */
+void fly_log_text(struct fly_log *log, enum fly_log_level level, const char *text);
+
+/* Takes the progress line off the terminal. */
+void fly_log_clear(struct fly_log *log);
+
 /* Writes the trace of the thread's current error: one line, and the hint. */
 void fly_log_trace(struct fly_log *log);
 

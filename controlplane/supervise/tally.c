@@ -44,7 +44,8 @@ void fly_tally_destroy(struct fly_tally *tally)
 
 void fly_tally_clear(struct fly_tally *tally)
 {
-    tally->corrupt = tally->worker_cnt = tally->ready_cnt = 0;
+    tally->corrupt = tally->late = 0;
+    tally->worker_cnt = tally->ready_cnt = 0;
     for (uint32_t i = 0; i < tally->node_cnt; i++) {
         struct fly_tally_roots *roots = tally->node[i].roots;
         tally->node[i] = (struct fly_tally_node){.roots = roots};
@@ -72,7 +73,6 @@ static void read_roots(struct fly_tally_roots *roots, const struct fly_source_st
     roots->in_flight += fly_counted(&stats->in_flight);
     roots->retried += fly_counted(&stats->retried);
     roots->timeouts += fly_counted(&stats->timeouts);
-    roots->late += fly_counted(&stats->late);
     roots->bytes += fly_counted(&stats->bytes);
     roots->done += fly_counted(&stats->done);
     roots->total += fly_counted(&stats->total);
@@ -101,6 +101,7 @@ void fly_tally_read(struct fly_tally *tally, const struct fly_workspace *workspa
         const struct fly_worker_stats *stats = fly_worker_stats(workspace, layout, i);
         tally->ready_cnt += fly_counted(&stats->ready) != 0;
         tally->corrupt += fly_counted(&stats->corrupt);
+        tally->late += fly_counted(&stats->late);
     }
 }
 
@@ -114,7 +115,6 @@ static void add_roots(struct fly_tally_roots *into, const struct fly_tally_roots
     into->in_flight += from->in_flight;
     into->retried += from->retried;
     into->timeouts += from->timeouts;
-    into->late += from->late;
     into->bytes += from->bytes;
     into->done += from->done;
     into->total += from->total;
@@ -140,6 +140,7 @@ void fly_tally_add(struct fly_tally *into, const struct fly_tally *from)
             add_roots(node->roots, more->roots);
     }
     into->corrupt += from->corrupt;
+    into->late += from->late;
     into->worker_cnt += from->worker_cnt;
     into->ready_cnt += from->ready_cnt;
 }

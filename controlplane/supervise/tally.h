@@ -20,7 +20,7 @@
 /* The ledger of one node's roots, and what goes with it. */
 struct fly_tally_roots {
     uint64_t in, acked, failed, dropped, abandoned, in_flight;
-    uint64_t retried, timeouts, late, bytes;
+    uint64_t retried, timeouts, bytes;
     uint64_t done, total; /* of its input, 0: no end in sight */
     uint32_t ended_cnt;   /* tasks that have ended */
     uint64_t dropped_by[FLY_REASONS_MAX], failed_by[FLY_REASONS_MAX];
@@ -35,7 +35,7 @@ struct fly_tally_node {
 struct fly_tally {
     uint32_t node_cnt;
     struct fly_tally_node *node;
-    uint64_t corrupt;
+    uint64_t corrupt, late;         /* what workers ignored */
     uint32_t worker_cnt, ready_cnt; /* workers that are set up */
 };
 

@@ -1,0 +1,111 @@
+#include "base/clock.h"
+#include "base/err.h"
+#include "supervise/runner.h"
+#include "supervise/summary.h"
+
+#include <flyover/plugin.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Positions and open messages as they are now, into the state files. */
+static void keep_states(struct fly_runner *runner)
+{
+    if (!runner->states.cnt || (runner->starts_over && runner->exit_code != FLY_EXIT_OK))
+        return;
+    int rc = runner->workspace.base
+                 ? fly_carry_live(&runner->carry, &runner->workspace, &runner->layout)
+                 : 0;
+    if (!rc)
+        rc = fly_source_states_write(&runner->states, &runner->carry);
+    if (rc) {
+        fly_log_trace(&runner->log);
+        fly_runner_fail(runner, FLY_EXIT_IO);
+    }
+}
+
+static void check_ledger(struct fly_runner *runner)
+{
+    const struct fly_plan *plan = runner->built->plan;
+    for (uint32_t i = 0; i < plan->node_cnt; i++) {
+        const struct fly_tally_roots *roots = runner->now.node[i].roots;
+        const char *name = fly_plan_nodes(plan)[i].name;
+        if (!roots)
+            continue;
+        if (!fly_tally_balances(roots)) {
+            fly_log_line(&runner->log, FLY_LOG_ERROR,
+                         "the ledger of '%s' is wrong: in %" PRIu64 " is not acked %" PRIu64
+                         " + failed %" PRIu64 " + dropped %" PRIu64 " + abandoned %" PRIu64
+                         " + in flight %" PRIu64,
+                         name, roots->in, roots->acked, roots->failed, roots->dropped,
+                         roots->abandoned, roots->in_flight);
+            fly_runner_fail(runner, FLY_EXIT_FAILED);
+        }
+        if (roots->in_flight == 0)
+            continue;
+        bool cut_off = runner->command == FLY_COMMAND_STOP || runner->exit_code != FLY_EXIT_OK;
+        fly_log_line(&runner->log, cut_off ? FLY_LOG_WARNING : FLY_LOG_ERROR,
+                     "%" PRIu64 " messages of '%s' were left unfinished%s", roots->in_flight, name,
+                     runner->can_go_on[i] ? "" : ", and it cannot send them again");
+        fly_runner_fail(runner, cut_off ? FLY_EXIT_LATER : FLY_EXIT_FAILED);
+    }
+}
+
+/* Says so where a source had nothing to do because an earlier run had done it. */
+static void tell_idle_sources(struct fly_runner *runner)
+{
+    for (uint32_t i = 0; i < runner->states.cnt; i++) {
+        const struct fly_source_state *source = &runner->states.source[i];
+        if (source->found && runner->now.node[source->node].roots->in == 0)
+            fly_log_line(&runner->log, FLY_LOG_INFO,
+                         "source '%s' had nothing new: an earlier run had got to its end (remove "
+                         "%s.0 and %s.1 to start over)",
+                         fly_plan_nodes(runner->built->plan)[source->node].name, source->file.path,
+                         source->file.path);
+    }
+}
+
+static const char *outcome_of(const struct fly_runner *runner)
+{
+    if (runner->exit_code != FLY_EXIT_OK && runner->exit_code != FLY_EXIT_LATER)
+        return "failed";
+    if (runner->command == FLY_COMMAND_STOP)
+        return "stopped";
+    return runner->command == FLY_COMMAND_DRAIN ? "drained" : "ended";
+}
+
+static void print_summary(struct fly_runner *runner, const struct fly_summary *summary)
+{
+    enum fly_format format = runner->options->format;
+    if (format == FLY_FORMAT_JSON && fly_summary_print_json(summary, stdout)) {
+        fly_log_trace(&runner->log);
+        fly_runner_fail(runner, FLY_EXIT_IO);
+    }
+    if (format == FLY_FORMAT_TEXT)
+        fly_summary_print(summary, stdout);
+    if (format == FLY_FORMAT_AUTO && isatty(STDERR_FILENO))
+        fly_summary_print(summary, stderr);
+}
+
+void fly_runner_finish(struct fly_runner *runner)
+{
+    uint64_t ready_ns = runner->ready_ns ? runner->ready_ns : runner->end_ns;
+    fly_runner_look(runner);
+    keep_states(runner);
+    check_ledger(runner);
+    tell_idle_sources(runner);
+    struct fly_summary summary = {
+        .pipeline = runner->pipeline,
+        .plan = runner->built->plan,
+        .tally = &runner->now,
+        .outcome = outcome_of(runner),
+        .seconds = (double)(runner->end_ns - ready_ns) / 1e9,
+        .start_seconds = (double)(ready_ns - runner->begin_ns) / 1e9,
+        .restart_cnt = runner->restart_cnt,
+    };
+    print_summary(runner, &summary);
+    if (fflush(stdout)) {
+        fly_log_line(&runner->log, FLY_LOG_ERROR, "cannot write the summary");
+        fly_runner_fail(runner, FLY_EXIT_IO);
+    }
+}

@@ -31,10 +31,11 @@ enum fly_root_state {
 };
 
 enum {
-    FLY_ROOT_DEAD = 1 << 0,     /* the last attempt, along the dead-letter edge */
-    FLY_ROOT_SUSPECT = 1 << 1,  /* was being processed when a process died: tried alone */
-    FLY_ROOT_DETACHED = 1 << 2, /* nobody retries it */
-    FLY_ROOT_JOINED = 1 << 3,   /* its end is its parents' end */
+    FLY_ROOT_DEAD = 1 << 0,      /* the last attempt, along the dead-letter edge */
+    FLY_ROOT_SUSPECT = 1 << 1,   /* was being processed when a process died: tried alone */
+    FLY_ROOT_DETACHED = 1 << 2,  /* nobody retries it */
+    FLY_ROOT_JOINED = 1 << 3,    /* its end is its parents' end */
+    FLY_ROOT_UNDER_WAY = 1 << 8, /* only in fly_open_root: the last of its attempts has not ended */
 };
 
 /* All fields are read by another process only after the owner's death, or through fly_tracker_scan. */

@@ -98,7 +98,7 @@ static struct fly_state_root carried(const struct fly_open_root *open,
         root.flags |= FLY_RESTORE_DEAD;
     if (guilty || open->flags & FLY_ROOT_SUSPECT)
         root.flags |= FLY_RESTORE_SUSPECT;
-    if (!guilty && root.attempts > 0)
+    if (!guilty && open->flags & FLY_ROOT_UNDER_WAY && root.attempts > 0)
         root.attempts--;
     return root;
 }

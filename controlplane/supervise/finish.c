@@ -76,14 +76,14 @@ static const char *outcome_of(const struct fly_runner *runner)
 
 static void print_summary(struct fly_runner *runner, const struct fly_summary *summary)
 {
-    enum fly_format format = runner->options->format;
-    if (format == FLY_FORMAT_JSON && fly_summary_print_json(summary, stdout)) {
+    const struct fly_run_options *options = runner->options;
+    bool wanted = isatty(STDERR_FILENO) ? options->progress != FLY_PROGRESS_NEVER
+                                        : options->progress == FLY_PROGRESS_ALWAYS;
+    if (options->json && fly_summary_print_json(summary, stdout)) {
         fly_log_trace(&runner->log);
         fly_runner_fail(runner, FLY_EXIT_IO);
     }
-    if (format == FLY_FORMAT_TEXT)
-        fly_summary_print(summary, stdout);
-    if (format == FLY_FORMAT_AUTO && isatty(STDERR_FILENO))
+    if (!options->json && wanted)
         fly_summary_print(summary, stderr);
 }
 

@@ -30,7 +30,6 @@ enum {
     FLY_EXIT_CONFIG = 78, /* the plan or a node's setup refused */
 };
 
-enum fly_format { FLY_FORMAT_AUTO, FLY_FORMAT_TEXT, FLY_FORMAT_JSON };
 enum fly_progress { FLY_PROGRESS_AUTO, FLY_PROGRESS_ALWAYS, FLY_PROGRESS_NEVER };
 enum fly_huge_pages { FLY_HUGE_AUTO, FLY_HUGE_ALWAYS, FLY_HUGE_NEVER };
 enum fly_log_level { FLY_LOG_ERROR, FLY_LOG_WARNING, FLY_LOG_INFO, FLY_LOG_DEBUG };
@@ -42,8 +41,8 @@ struct fly_run_options {
     const uint32_t *opt_idle;  /* enum fly_idle; NULL: the pipeline's */
     uint64_t duration_ns;      /* 0: until the sources end */
     uint64_t drain_timeout_ns; /* 0: the pipeline's */
-    enum fly_format format;    /* of the summary: auto is text on stderr if that is a terminal;
-                                * text and json go to stdout */
+    bool json;                 /* the summary as JSON on stdout; else as text on stderr, if that is
+                                * a terminal or progress is asked for */
     bool json_log;
     enum fly_progress progress;
     enum fly_huge_pages huge_pages;

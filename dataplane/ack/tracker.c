@@ -30,11 +30,14 @@ static bool look(const struct fly_root_entry *entry, struct fly_open_root *out)
     for (;;) {
         /* Acquire, each: keeps the order of the looks. Partners: begin, rename and free in tracker.h. */
         out->root = atomic_load_explicit(&entry->root, memory_order_acquire);
-        if (atomic_load_explicit(&entry->state, memory_order_acquire) == FLY_ROOT_FREE)
+        uint8_t state = atomic_load_explicit(&entry->state, memory_order_acquire);
+        if (state == FLY_ROOT_FREE)
             return false;
         out->id = atomic_load_explicit(&entry->id, memory_order_acquire);
         out->attempts = atomic_load_explicit(&entry->attempts, memory_order_acquire);
         out->flags = atomic_load_explicit(&entry->flags, memory_order_acquire);
+        if (state == FLY_ROOT_OPEN || state == FLY_ROOT_LIVE)
+            out->flags |= FLY_ROOT_UNDER_WAY;
         if (atomic_load_explicit(&entry->root, memory_order_relaxed) == out->root)
             return true;
     }

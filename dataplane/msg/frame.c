@@ -86,8 +86,9 @@ uint32_t fly_frame_read(struct fly_frame_reader *reader, struct fly_msg *msg, ui
 
 /* A cursor over the bytes of a chain. */
 struct chain {
-    struct fly_frame *const *frames;
-    uint32_t cnt, idx;
+    struct fly_frame *const *table;
+    const uint32_t *indices;
+    uint32_t idx;
     uint64_t frame_bytes;
 };
 
@@ -95,7 +96,7 @@ static void chain_put(struct chain *chain, const void *from, uint64_t bytes)
 {
     const uint8_t *src = from;
     while (bytes) {
-        struct fly_frame *frame = chain->frames[chain->idx];
+        struct fly_frame *frame = chain->table[chain->indices[chain->idx]];
         uint64_t room = chain->frame_bytes - frame->used_bytes;
         uint64_t part = bytes < room ? bytes : room;
         memcpy(frame->data + frame->used_bytes, src, part);
@@ -107,23 +108,21 @@ static void chain_put(struct chain *chain, const void *from, uint64_t bytes)
     }
 }
 
-uint64_t fly_chain_write(struct fly_frame *const *frames, const uint32_t *indices, uint32_t cnt,
+uint64_t fly_chain_write(struct fly_frame *const *table, const uint32_t *indices, uint32_t cnt,
                          uint64_t frame_bytes, uint64_t root, const struct fly_msg *msg)
 {
-    struct fly_frame *first = frames[0];
+    struct fly_frame *first = table[indices[0]];
     uint32_t key_at = fly_key_at(msg);
     uint64_t content = fly_msg_content_bytes(msg, key_at);
     struct fly_run run = {root, 1, (uint32_t)(sizeof(struct fly_wire_large) + content)};
     struct fly_wire_large wire = {msg->payload_bytes, msg->key_bytes, key_at,
                                   msg->meta_bytes,    msg->flags,     msg->key_hash};
-    for (uint32_t i = 0; i < cnt; i++) {
-        frames[i]->next = i + 1 < cnt ? indices[i + 1] : FLY_FRAME_NONE;
-        frames[i]->used_bytes = 0;
-    }
+    for (uint32_t i = 0; i < cnt; i++)
+        table[indices[i]]->next = i + 1 < cnt ? indices[i + 1] : FLY_FRAME_NONE;
     first->run_cnt = 1;
     first->msg_cnt = 1;
     first->chain_bytes = run.bytes;
-    struct chain chain = {frames, cnt, 0, frame_bytes};
+    struct chain chain = {table, indices, 0, frame_bytes};
     chain_put(&chain, &run, sizeof(run));
     chain_put(&chain, &wire, sizeof(wire));
     chain_put(&chain, msg->payload, (uint64_t)msg->payload_bytes + msg->meta_bytes);
@@ -132,25 +131,26 @@ uint64_t fly_chain_write(struct fly_frame *const *frames, const uint32_t *indice
     return fly_run_id(first->seed, 0);
 }
 
-/* Copies the bytes of a chain behind the first frame's headers; false: the chain ends early. */
+/* Copies the bytes of a chain behind the first frame's headers; false: it is shorter or longer. */
 static bool gather(const struct fly_frame *frame, uint64_t frame_bytes, fly_frame_lookup *lookup,
                    void *context, uint8_t *to, uint64_t bytes)
 {
     uint32_t feed = frame->feed;
     uint64_t skip = sizeof(struct fly_run) + sizeof(struct fly_wire_large);
-    while (bytes) {
+    for (;; skip = 0) {
         uint64_t used = frame->used_bytes;
-        if (used > frame_bytes || used <= skip)
+        if (used > frame_bytes || used < skip || used - skip > bytes)
             return false;
-        uint64_t part = used - skip < bytes ? used - skip : bytes;
+        uint64_t part = used - skip;
         memcpy(to, frame->data + skip, part);
         to += part;
         bytes -= part;
-        skip = 0;
-        if (bytes && !(frame = lookup(context, feed, frame->next)))
+        if (!bytes)
+            return frame->next == FLY_FRAME_NONE;
+        /* An empty frame ends it, so that no circle of them is followed. */
+        if (!part || !(frame = lookup(context, feed, frame->next)))
             return false;
     }
-    return true;
 }
 
 int fly_chain_read(const struct fly_frame *first, uint64_t frame_bytes, fly_frame_lookup *lookup,
@@ -166,7 +166,7 @@ int fly_chain_read(const struct fly_frame *first, uint64_t frame_bytes, fly_fram
     bool apart = wire.key_at == FLY_KEY_APART, none = wire.key_at == FLY_KEY_NONE;
     uint64_t content =
         (uint64_t)wire.payload_bytes + wire.meta_bytes + (apart ? wire.key_bytes : 0);
-    if (content > max_bytes ||
+    if (content > max_bytes || run.msg_cnt != 1 || run.bytes != sizeof(wire) + content ||
         (!apart && !none && (uint64_t)wire.key_at + wire.key_bytes > wire.payload_bytes) ||
         !gather(first, frame_bytes, lookup, context, buffer, content))
         return -1;

@@ -30,14 +30,15 @@ enum {
 struct fly_frame {
     uint64_t seed;       /* new at every filling, unique per worker and incarnation */
     uint64_t open_ticks; /* when its first message came */
-    uint32_t next;       /* link of whoever owns it; in a chain the following frame */
+    uint32_t next;       /* in a chain the following frame; else FLY_FRAME_NONE */
+    uint32_t queue_next; /* link of the receiver's queue */
     uint32_t feed;       /* (edge, sender): where it goes home to */
     uint32_t target;     /* receiving task */
     uint32_t run_cnt;
     uint32_t msg_cnt;
     uint32_t used_bytes;  /* of data */
     uint32_t chain_bytes; /* first frame of a chain: bytes of the whole message; else 0 */
-    uint32_t reserved[5];
+    uint32_t reserved[4];
     uint8_t data[]; /* 64-byte aligned */
 };
 _Static_assert(sizeof(struct fly_frame) == FLY_CACHE_LINE, "the header is one line");
@@ -217,9 +218,9 @@ static inline uint32_t fly_chain_length(uint64_t content_bytes, uint64_t frame_b
                : (uint32_t)(1 + (content_bytes - first + frame_bytes - 1) / frame_bytes);
 }
 
-/* Writes a large message into frames[0..cnt), linked by next; the first was opened with fly_frame_open.
- * Returns the edge id of its run. */
-uint64_t fly_chain_write(struct fly_frame *const *frames, const uint32_t *indices, uint32_t cnt,
+/* Writes a large message into the frames table[indices[0..cnt)], all opened with fly_frame_open, and
+ * links them by next. Returns the edge id of its run. */
+uint64_t fly_chain_write(struct fly_frame *const *table, const uint32_t *indices, uint32_t cnt,
                          uint64_t frame_bytes, uint64_t root, const struct fly_msg *msg);
 
 /* Resolves an index of another process to a frame of the same feed; NULL: not one. */

@@ -52,7 +52,6 @@ struct fly_source_stats {
     fly_counter_word in_flight; /* gauge: counted up and down, never derived */
     fly_counter_word retried;   /* attempts after the first */
     fly_counter_word timeouts;  /* attempts that ran into ack_timeout */
-    fly_counter_word late;      /* acks and fails of attempts that had ended */
     fly_counter_word bytes;     /* payload of roots */
     fly_counter_word ended;     /* 1: sent EOS */
     fly_counter_word position;  /* the `next` of the last root; valid where has_position is 1 */
@@ -79,6 +78,7 @@ struct fly_worker_stats {
     fly_counter_word turns;
     fly_counter_word sleeps;
     fly_counter_word wakes_sent;
+    fly_counter_word late;      /* acks and fails of attempts that had ended */
     fly_counter_word corrupt;   /* frames or descriptors that did not parse */
     fly_counter_word heartbeat; /* ticks at the last turn */
     fly_counter_word progress;  /* rises with every batch, ack and returned frame */

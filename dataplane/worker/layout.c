@@ -68,7 +68,6 @@ static void place_feeds(struct walk *walk)
                 .first_frame = layout->frame_cnt,
                 .frame_cnt = edge->frame_cnt,
                 .stats = take(layout, FLY_PART_STATS, sizeof(struct fly_edge_stats)),
-                .eos = take(layout, FLY_PART_STATS, sizeof(_Atomic uint32_t)),
                 .frames = take(layout, FLY_PART_FRAMES, edge->frame_cnt * layout->frame_stride),
             };
             layout->frame_cnt += edge->frame_cnt;

@@ -30,7 +30,7 @@ enum fly_part {
 struct fly_feed_place {
     uint32_t edge, task; /* the sending task */
     uint32_t first_frame, frame_cnt;
-    uint64_t stats, frames, eos;
+    uint64_t stats, frames;
 };
 
 struct fly_task_place {

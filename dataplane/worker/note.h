@@ -22,6 +22,7 @@ enum {
 enum fly_cell_kind {
     FLY_CELL_RUN,  /* xor_ids starts with the run's or held message's own id */
     FLY_CELL_ROOT, /* the root is being emitted by this call */
+    FLY_CELL_KEPT, /* goes on in a later call: not closed with the others */
 };
 
 /* The struct behind a message's anchor. */
@@ -30,8 +31,8 @@ struct fly_anchor {
     uint64_t xor_ids;
     uint8_t kind;   /* enum fly_cell_kind */
     uint8_t failed; /* its attempt has been failed already */
-    uint16_t reserved;
-    uint32_t block; /* a taken message's copy, freed with the cell; else FLY_BLOCK_NONE */
+    uint16_t holder; /* a taken message's task, among the worker's */
+    uint32_t block;  /* its copy, freed with the cell; else FLY_BLOCK_NONE */
 };
 
 struct fly_note {

@@ -1,0 +1,109 @@
+#include "worker/dead_letter.h"
+
+#include "worker/emit.h"
+#include "worker/roots.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { META_MAX = 1024 };
+
+const char *fly_reason_text(const struct fly_node *node, uint32_t reason)
+{
+    static const char *const text[] = {
+        [FLY_REASON_NONE] = "none",
+        [FLY_REASON_FAILED] = "failed",
+        [FLY_REASON_TIMEOUT] = "timeout",
+        [FLY_REASON_TOO_LARGE] = "too_large",
+        [FLY_REASON_CRASH] = "crash",
+        [FLY_REASON_STATE_FULL] = "state_full",
+        [FLY_REASON_BAD_INPUT] = "bad_input",
+        [FLY_REASON_IO] = "io",
+        [FLY_REASON_LOST] = "lost",
+        [FLY_REASON_CORRUPT] = "corrupt",
+        [FLY_REASON_UNSENT] = "unsent",
+    };
+    if (reason < sizeof(text) / sizeof(text[0]) && text[reason])
+        return text[reason];
+    if (reason >= FLY_REASON_NODE && node && node->reasons)
+        for (uint32_t i = 0; node->reasons[i]; i++)
+            if (i == reason - FLY_REASON_NODE)
+                return node->reasons[i];
+    return "failed";
+}
+
+static void add_text(uint8_t *block, uint32_t *bytes, const char *name, const char *value)
+{
+    (void)fly_meta_add(block, META_MAX, bytes, (struct fly_string){name, (uint32_t)strlen(name)},
+                       (struct fly_string){value, (uint32_t)strlen(value)});
+}
+
+static void add_number(uint8_t *block, uint32_t *bytes, const char *name, uint64_t value)
+{
+    char text[24];
+    (void)snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+    add_text(block, bytes, name, text);
+}
+
+static void add_time(uint8_t *block, uint32_t *bytes)
+{
+    char day[32], text[64];
+    struct tm tm;
+    uint64_t wall_ns = fly_clock_wall_ns();
+    time_t seconds = (time_t)(wall_ns / 1000000000);
+    (void)gmtime_r(&seconds, &tm);
+    if (!strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm))
+        return;
+    (void)snprintf(text, sizeof(text), "%s.%03uZ", day, (unsigned)(wall_ns / 1000000 % 1000));
+    add_text(block, bytes, FLY_META_TIME, text);
+}
+
+static uint32_t describe(struct fly_rt_task *task, const struct fly_root_entry *entry,
+                         uint64_t total_bytes, bool cut, uint8_t *block)
+{
+    const struct fly_worker *worker = task->worker;
+    uint32_t bytes = 0, node = entry->node;
+    bool known = node < worker->plan->node_cnt;
+    add_text(block, &bytes, FLY_META_REASON,
+             fly_reason_text(known ? worker->nodes[node] : NULL, entry->reason));
+    add_text(block, &bytes, FLY_META_NODE,
+             known ? fly_plan_nodes(worker->plan)[node].name : task->plan->name);
+    add_text(block, &bytes, FLY_META_SOURCE, task->plan->name);
+    uint32_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
+    uint32_t limit = task->plan->delivery.attempts;
+    add_number(block, &bytes, FLY_META_ATTEMPTS,
+               attempts > 1 ? (attempts - 1 < limit ? attempts - 1 : limit) : 1);
+    add_number(block, &bytes, FLY_META_ID, atomic_load_explicit(&entry->id, memory_order_relaxed));
+    if (cut)
+        add_number(block, &bytes, FLY_META_BYTES, total_bytes);
+    add_time(block, &bytes);
+    return bytes;
+}
+
+void fly_emit_dead_letter(struct fly_rt_task *task, struct fly_anchor *anchor,
+                          const struct fly_content *content, uint64_t total_bytes)
+{
+    uint8_t meta[META_MAX];
+    const struct fly_root_entry *entry =
+        &task->worker->tracker->entry[fly_root_slot((struct fly_root){anchor->root})];
+    struct fly_content dead = *content;
+    dead.meta = meta;
+    dead.meta_bytes =
+        describe(task, entry, total_bytes, total_bytes != content->payload_bytes, meta);
+    dead.flags = (content->flags & (uint32_t)FLY_MSG_JSON) | FLY_MSG_DEAD_LETTER;
+    fly_port_copy(task, task->dead_port, anchor, &dead);
+}
+
+void fly_emit_attempt(struct fly_rt_task *task, uint32_t port, struct fly_root root,
+                      const struct fly_content *content)
+{
+    struct fly_anchor *anchor = fly_root_again(task, root);
+    if (!anchor)
+        return;
+    const struct fly_root_entry *entry = &task->worker->tracker->entry[fly_root_slot(root)];
+    if (fly_root_flags(entry) & FLY_ROOT_DEAD)
+        fly_emit_dead_letter(task, anchor, content, content->payload_bytes);
+    else
+        fly_port_copy(task, port, anchor, content);
+}

@@ -1,0 +1,28 @@
+/* dead_letter.h - the last attempt of a root that failed for good: along the dead-letter edge.
+ *
+ * Idea       The original bytes go out of the task's dead-letter port with metadata that says why, where,
+ *            how often and when; the root stays open until the receiving sink is done with it.
+ * Owner      The owning task's worker, on its fiber.
+ */
+#ifndef FLY_WORKER_DEAD_LETTER_H
+#define FLY_WORKER_DEAD_LETTER_H
+
+#include "worker/worker.h"
+
+#define FLY_NODE_NONE UINT16_MAX /* failed nowhere in particular: a timeout, a crash */
+
+/* Emits attempt `root` again: out of `port`, or as a dead letter if that is what it has become. */
+void fly_emit_attempt(struct fly_rt_task *task, uint32_t port, struct fly_root root,
+                      const struct fly_content *content);
+
+/* Emits the dead letter of the open root behind `anchor`; total_bytes is the original length. */
+void fly_emit_dead_letter(struct fly_rt_task *task, struct fly_anchor *anchor,
+                          const struct fly_content *content, uint64_t total_bytes);
+
+/* A reason's text; nodes' own reasons come from the descriptor of the node where it failed. */
+const char *fly_reason_text(const struct fly_node *node, uint32_t reason);
+
+/* Records what piled up for the latency histogram. */
+void fly_root_record_latency(struct fly_rt_task *task);
+
+#endif

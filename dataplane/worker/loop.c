@@ -1,0 +1,434 @@
+#include "worker/loop.h"
+
+#include "worker/call.h"
+#include "worker/dead_letter.h"
+#include "worker/emit.h"
+#include "worker/roots.h"
+
+enum {
+    BURST = 256,          /* descriptors and acks taken at once */
+    INPUT_BATCHES = 8,    /* of one task in one turn */
+    STARVED_TURNS = 16,   /* a source is polled at least that often */
+    HOUSEKEEPING_US = 500, /* to twice that, randomised: workers don't march in step */
+    SWEEP_SLOTS = 2048,
+    CLOCK_STEP_MS = 16,   /* the timeout clock's longest step in one turn */
+    SLEEP_MAX_MS = 50,    /* commands are heard that late at most */
+    SLEEP_WHEEL_MS = 8,
+};
+
+/* --- Time ------------------------------------------------------------------------------------ */
+
+static void read_clock(struct fly_worker *worker)
+{
+    worker->now_ticks = fly_ticks();
+    worker->now_ns = worker->clock_mono_base +
+                     fly_ticks_to_ns(&worker->clock, worker->now_ticks - worker->clock_ticks_base);
+}
+
+/* The timeout clock stands still while the machine does: it never advances by more than one step. */
+static void advance_timeouts(struct fly_worker *worker, uint64_t passed_ns, uint64_t step_ms)
+{
+    uint64_t ns = worker->clock_ns_rest + passed_ns;
+    uint64_t ms = ns / 1000000;
+    worker->clock_ns_rest = ns % 1000000;
+    worker->clock_ms += (uint32_t)(ms < step_ms ? ms : step_ms);
+}
+
+/* --- Receiving ------------------------------------------------------------------------------- */
+
+static uint32_t receive_io(struct fly_worker *worker)
+{
+    struct fly_uring_done done[32];
+    if (!worker->uring.in_flight && !worker->uring.event_armed)
+        return 0;
+    uint32_t cnt = fly_uring_poll(&worker->uring, done, 32);
+    for (uint32_t i = 0; i < cnt; i++) {
+        struct fly_rt_task *task = &worker->task[done[i].task];
+        task->io_in_flight--;
+        task->io_done[task->io_done_cnt++] = done[i];
+    }
+    return cnt;
+}
+
+static uint32_t receive_acks(struct fly_worker *worker)
+{
+    struct fly_ring_pair record[BURST];
+    uint32_t work = 0;
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        if (p == worker->idx)
+            continue;
+        uint32_t cnt = fly_ring16_pop_burst(&worker->peer[p].ack_in, record, BURST);
+        fly_ack_arrived(worker, record, cnt);
+        work += cnt;
+    }
+    return work;
+}
+
+static uint32_t receive_frames_home(struct fly_worker *worker)
+{
+    uint64_t frame[BURST];
+    uint32_t work = 0;
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        if (p == worker->idx)
+            continue;
+        uint32_t cnt = fly_ring8_pop_burst(&worker->peer[p].back_in, frame, BURST);
+        for (uint32_t i = 0; i < cnt; i++)
+            fly_frame_home(worker, (uint32_t)frame[i]);
+        work += cnt;
+    }
+    return work;
+}
+
+static void receive_descriptor(struct fly_worker *worker, uint64_t data)
+{
+    uint32_t task = (uint32_t)(data >> 32) & 0xffffff, arg = (uint32_t)data;
+    if (FLY_LIKELY(data >> 56 == FLY_DATA_FRAME))
+        fly_frame_arrived(worker, task, arg);
+    else if (data >> 56 == FLY_DATA_EOS)
+        fly_eos_arrived(worker, task, arg);
+    else
+        fly_count(&worker->stats->corrupt, 1);
+}
+
+static uint32_t receive_data(struct fly_worker *worker)
+{
+    uint64_t data[BURST];
+    uint32_t work = 0;
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        if (p == worker->idx)
+            continue;
+        uint32_t cnt = fly_ring8_pop_burst(&worker->peer[p].data_in, data, BURST);
+        for (uint32_t i = 0; i < cnt; i++)
+            receive_descriptor(worker, data[i]);
+        work += cnt;
+    }
+    return work;
+}
+
+/* --- Tasks ----------------------------------------------------------------------------------- */
+
+/* Has the task nothing left to do, ever? Calls finish on the way there. */
+static bool try_end(struct fly_rt_task *task)
+{
+    bool source = task->node->kind == FLY_SOURCE;
+    if (source ? !(task->polled_done || task->worker->drain)
+               : task->eos_cnt < task->input_cnt || fly_task_has_input(task))
+        return false;
+    if (task->held && task->held->free_cnt < task->held->total)
+        return false;
+    if (!source && task->node->finish && !task->finish_called) {
+        fly_task_act(task, FLY_ACT_FINISH);
+        return false;
+    }
+    return !task->occupied && task->range.free_cnt == task->range.cnt &&
+           (source || !task->io_in_flight) && !task->io_done_cnt && !task->acked_cnt &&
+           !task->failed_cnt;
+}
+
+static uint32_t end_task(struct fly_rt_task *task)
+{
+    if (!try_end(task))
+        return 0;
+    task->ended = true;
+    task->worker->ended_cnt++;
+    if (task->source)
+        fly_gauge(&task->source->ended, 1);
+    fly_task_send_eos(task);
+    return 1;
+}
+
+static uint32_t run_task(struct fly_rt_task *task)
+{
+    uint32_t work = fly_roots_tell(task);
+    if (task->io_done_cnt) {
+        fly_task_act(task, FLY_ACT_IO);
+        work++;
+    }
+    if (!task->occupied && task->worker->now_ticks >= task->tick_next) {
+        fly_task_act(task, FLY_ACT_TICK);
+        work++;
+    }
+    for (uint32_t i = 0; i < INPUT_BATCHES && !task->occupied && fly_task_has_input(task); i++) {
+        fly_task_act(task, FLY_ACT_INPUT);
+        work++;
+    }
+    if (!task->occupied && fly_roots_may_replay(task)) {
+        fly_task_act(task, FLY_ACT_REPLAY);
+        work++;
+    }
+    return work;
+}
+
+static uint32_t run_tasks(struct fly_worker *worker)
+{
+    uint32_t work = 0;
+    for (uint32_t t = 0; t < worker->task_cnt; t++) {
+        struct fly_rt_task *task = &worker->task[t];
+        if (FLY_UNLIKELY(task->ended))
+            continue;
+        if (FLY_UNLIKELY(task->wait != FLY_WAIT_NOTHING))
+            work += fly_task_resume(task);
+        if (!task->occupied)
+            work += run_task(task);
+        if (!task->occupied && (task->polled_done || worker->drain || task->eos_cnt))
+            work += end_task(task);
+    }
+    return work;
+}
+
+/* --- Sources --------------------------------------------------------------------------------- */
+
+static bool has_frames(const struct fly_rt_task *task)
+{
+    for (uint32_t p = 0; p < task->port_cnt; p++)
+        for (uint32_t e = 0; e < task->port[p].edge_cnt; e++)
+            if (!task->port[p].edge[e].feed->free_cnt)
+                return false;
+    return true;
+}
+
+static bool may_poll(struct fly_rt_task *task)
+{
+    struct fly_worker *worker = task->worker;
+    if (task->node->kind != FLY_SOURCE || task->occupied || task->polled_done || worker->drain ||
+        !task->range.free_cnt)
+        return false;
+    if (task->idle && worker->now_ticks < task->wake_ticks)
+        return false;
+    if (FLY_UNLIKELY(atomic_load_explicit(&worker->workspace->header->quarantined,
+                                          memory_order_relaxed)))
+        return false; /* suspects of a crash are tried alone */
+    return has_frames(task);
+}
+
+static uint32_t poll_sources(struct fly_worker *worker)
+{
+    uint32_t work = 0;
+    for (uint32_t t = 0; t < worker->task_cnt; t++) {
+        struct fly_rt_task *task = &worker->task[t];
+        if (!may_poll(task))
+            continue;
+        task->wake_ticks = UINT64_MAX;
+        uint64_t before = fly_counted(&task->source->in);
+        worker->now_ticks = fly_ticks();
+        fly_task_act(task, FLY_ACT_POLL);
+        work += !task->idle || fly_counted(&task->source->in) != before;
+    }
+    return work;
+}
+
+/* --- Sending --------------------------------------------------------------------------------- */
+
+static void wake(struct fly_worker *worker)
+{
+    /* Pairs with the fence in fly_worker_sleep: either it sees what we pushed, or we see its flag. */
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        struct fly_peer *peer = &worker->peer[p];
+        if (p == worker->idx || !peer->published)
+            continue;
+        peer->published = false;
+        if (atomic_load_explicit(peer->asleep, memory_order_relaxed) &&
+            atomic_exchange_explicit(peer->asleep, 0, memory_order_acq_rel)) {
+            fly_uring_wake(peer->event_fd);
+            fly_count(&worker->stats->wakes_sent, 1);
+        }
+    }
+}
+
+/* Children first, then acks, then the frames: what a frame's end means must be known before it is home. */
+static void publish(struct fly_worker *worker)
+{
+    bool any = false, acks_left = false;
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        struct fly_peer *peer = &worker->peer[p];
+        if (p == worker->idx)
+            continue;
+        fly_ring8_publish(&peer->data_out);
+        if (peer->outbox.cnt) {
+            fly_outbox_flush(&peer->outbox, &peer->ack_out);
+            peer->published |= fly_ring16_publish(&peer->ack_out) > 0;
+            acks_left |= peer->outbox.cnt > 0;
+        }
+        any |= peer->published | peer->back_waits;
+    }
+    if (!any)
+        return;
+    for (uint32_t p = 0; p < worker->plan->worker_cnt && !acks_left; p++) {
+        struct fly_peer *peer = &worker->peer[p];
+        if (p == worker->idx || !peer->back_waits)
+            continue;
+        fly_ring8_publish(&peer->back_out);
+        peer->back_waits = false;
+        peer->published = true;
+    }
+    wake(worker);
+}
+
+/* --- Housekeeping ---------------------------------------------------------------------------- */
+
+static void hear_commands(struct fly_worker *worker)
+{
+    uint32_t command =
+        atomic_load_explicit(&worker->workspace->header->command, memory_order_acquire);
+    worker->drain |= command >= FLY_COMMAND_DRAIN;
+    worker->stop |= command >= FLY_COMMAND_STOP;
+}
+
+static bool all_ended(const struct fly_worker *worker)
+{
+    for (uint32_t w = 0; w < worker->plan->worker_cnt; w++)
+        if (fly_counted(&fly_worker_stats(worker->workspace, worker->layout, w)->ready) < 2)
+            return false;
+    return true;
+}
+
+static void housekeeping(struct fly_worker *worker)
+{
+    uint64_t period_us = HOUSEKEEPING_US + fly_rng_below(&worker->rng, HOUSEKEEPING_US);
+    worker->housekeeping_at = worker->now_ticks + fly_ns_to_ticks(&worker->clock, period_us * 1000);
+    hear_commands(worker);
+    fly_roots_due(worker);
+    fly_roots_sweep(worker, SWEEP_SLOTS);
+    for (uint32_t t = 0; t < worker->task_cnt; t++)
+        if (worker->task[t].histogram)
+            fly_root_record_latency(&worker->task[t]);
+    fly_gauge(&worker->stats->heartbeat, worker->now_ticks);
+    if (worker->ended_cnt == worker->task_cnt) {
+        fly_gauge(&worker->stats->ready, 2);
+        worker->stop |= all_ended(worker);
+    }
+}
+
+/* Everything up to now belongs to `regime`. */
+static void account(struct fly_worker *worker, enum fly_regime regime, uint64_t now_ticks)
+{
+    fly_count(&worker->stats->regime_ticks[regime], now_ticks - worker->regime_since);
+    worker->regime_since = now_ticks;
+}
+
+/* --- Sleeping -------------------------------------------------------------------------------- */
+
+static bool anything_pending(const struct fly_worker *worker)
+{
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        const struct fly_peer *peer = &worker->peer[p];
+        if (p != worker->idx &&
+            (fly_ring8_pending(&peer->data_in) || fly_ring8_pending(&peer->back_in) ||
+             fly_ring16_pending(&peer->ack_in) || peer->outbox.cnt || peer->back_waits))
+            return true;
+    }
+    return false;
+}
+
+/* Until when may it sleep, at most SLEEP_MAX_MS? 0: not at all. */
+static uint64_t sleep_ns(const struct fly_worker *worker)
+{
+    uint64_t now = fly_ticks(), next = UINT64_MAX;
+    for (uint32_t t = 0; t < worker->task_cnt; t++) {
+        const struct fly_rt_task *task = &worker->task[t];
+        if (task->ended)
+            continue;
+        next = task->tick_next < next ? task->tick_next : next;
+        next = task->wake_ticks < next ? task->wake_ticks : next;
+        if (task->io_done_cnt || task->acked_cnt || task->failed_cnt)
+            return 0;
+    }
+    uint64_t limit_ms = worker->wheel.armed_cnt ? SLEEP_WHEEL_MS : SLEEP_MAX_MS;
+    uint64_t ns = limit_ms * 1000000;
+    if (next <= now)
+        return 0;
+    uint64_t until = fly_ticks_to_ns(&worker->clock, next - now);
+    return next != UINT64_MAX && until < ns ? until : ns;
+}
+
+static void worker_sleep(struct fly_worker *worker)
+{
+    uint64_t ns = sleep_ns(worker);
+    if (!ns)
+        return;
+    atomic_store_explicit(worker->asleep, 1, memory_order_relaxed);
+    /* Pairs with the fence in wake(). */
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!anything_pending(worker)) {
+        uint64_t before = worker->now_ns;
+        fly_count(&worker->stats->sleeps, 1);
+        fly_uring_sleep(&worker->uring, ns);
+        read_clock(worker);
+        uint64_t slept = worker->now_ns - before;
+        advance_timeouts(worker, slept < ns ? slept : ns, SLEEP_MAX_MS);
+        worker->housekeeping_at = 0;
+    }
+    atomic_store_explicit(worker->asleep, 0, memory_order_relaxed);
+}
+
+static void idle(struct fly_worker *worker)
+{
+    const struct fly_plan *plan = worker->plan;
+    if (!worker->idle_since)
+        worker->idle_since = worker->now_ticks;
+    uint64_t idle_ns = fly_ticks_to_ns(&worker->clock, worker->now_ticks - worker->idle_since);
+    if (plan->idle == FLY_IDLE_SPIN || idle_ns < plan->idle_spin_ns)
+        fly_pause();
+    else
+        worker_sleep(worker);
+}
+
+/* --- The turn -------------------------------------------------------------------------------- */
+
+void fly_worker_begin(struct fly_worker *worker)
+{
+    worker->thread = pthread_self();
+    read_clock(worker);
+    worker->regime_since = worker->now_ticks;
+    fly_gauge(&worker->stats->ready, 1);
+}
+
+uint32_t fly_worker_turn(struct fly_worker *worker)
+{
+    uint64_t before_ns = worker->now_ns;
+    read_clock(worker);
+    advance_timeouts(worker, worker->now_ns - before_ns, CLOCK_STEP_MS);
+    uint32_t work = receive_io(worker);
+    work += receive_acks(worker);
+    work += receive_frames_home(worker);
+    uint32_t input = receive_data(worker);
+    work += input + run_tasks(worker);
+    fly_lanes_flush(worker, work == 0);
+    publish(worker);
+    if (input < BURST || ++worker->turns_unpolled >= STARVED_TURNS) {
+        worker->turns_unpolled = 0;
+        work += poll_sources(worker);
+    }
+    if (!work)
+        fly_lanes_flush(worker, true);
+    publish(worker);
+    fly_count(&worker->stats->turns, 1);
+    account(worker,
+            work                    ? FLY_REGIME_BUSY
+            : worker->suspended_cnt ? FLY_REGIME_BLOCKED
+                                    : FLY_REGIME_IDLE,
+            fly_ticks());
+    if (worker->now_ticks >= worker->housekeeping_at) {
+        housekeeping(worker);
+        account(worker, FLY_REGIME_HOUSEKEEPING, fly_ticks());
+    }
+    return work;
+}
+
+void fly_worker_run(struct fly_worker *worker)
+{
+    fly_worker_begin(worker);
+    while (!worker->stop) {
+        if (fly_worker_turn(worker))
+            worker->idle_since = 0;
+        else
+            idle(worker);
+    }
+    fly_gauge(&worker->stats->ready, 3);
+    /* Others may wait for this one's word. */
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++)
+        if (p != worker->idx)
+            worker->peer[p].published = true;
+    wake(worker);
+}

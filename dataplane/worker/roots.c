@@ -1,0 +1,585 @@
+#include "worker/roots.h"
+
+#include "worker/call.h"
+#include "worker/dead_letter.h"
+#include "worker/emit.h"
+#include "worker/restore.h"
+
+/* --- Cells ----------------------------------------------------------------------------------- */
+
+struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root, uint64_t xor_ids,
+                                 enum fly_cell_kind kind)
+{
+    struct fly_note *note = base->note;
+    uint32_t idx = atomic_load_explicit(&note->cnt, memory_order_relaxed);
+    FLY_CHECK(idx < FLY_CELLS_MAX, "too many roots in one call");
+    note->cell[idx] = (struct fly_anchor){root.bits, xor_ids, (uint8_t)kind, 0, 0, FLY_BLOCK_NONE};
+    /* Release: after a crash whoever reads the count finds the cells. */
+    atomic_store_explicit(&note->cnt, idx + 1, memory_order_release);
+    return &note->cell[idx];
+}
+
+static void root_done(struct fly_worker *worker, struct fly_root_entry *entry);
+
+static FLY_ALWAYS_INLINE void cell_close(struct fly_worker *worker, const struct fly_anchor *cell)
+{
+    struct fly_root root = {cell->root};
+    if (cell->kind == FLY_CELL_ROOT) {
+        struct fly_root_entry *entry = fly_tracker_find(worker->tracker, root);
+        if (FLY_LIKELY(entry != NULL) && fly_tracker_close(entry, cell->xor_ids))
+            root_done(worker, entry);
+    } else if (cell->kind == FLY_CELL_RUN && !cell->failed) {
+        fly_root_update(worker, root, cell->xor_ids);
+    }
+    if (FLY_UNLIKELY(cell->block != FLY_BLOCK_NONE))
+        fly_blocks_free(worker->task[cell->holder].hold_blocks, cell->block);
+}
+
+void fly_cells_close(struct fly_rt_task *base, uint32_t mark)
+{
+    struct fly_note *note = base->note;
+    uint32_t cnt = atomic_load_explicit(&note->cnt, memory_order_relaxed);
+    for (uint32_t i = mark; i < cnt; i++)
+        cell_close(base->worker, &note->cell[i]);
+    atomic_store_explicit(&note->cnt, mark, memory_order_release);
+    fly_count(&base->worker->stats->progress, cnt - mark);
+}
+
+/* --- The end of an attempt ------------------------------------------------------------------- */
+
+static FLY_ALWAYS_INLINE struct fly_rt_task *owner_of(struct fly_worker *worker,
+                                                      const struct fly_root_entry *entry)
+{
+    return &worker->task[entry->task];
+}
+
+/* Parents of a joined root: each gets its id, or fails. */
+static void end_parents(struct fly_rt_task *task, const struct fly_root_entry *entry, bool done)
+{
+    uint32_t idx = entry->parents;
+    while (idx != UINT32_MAX) {
+        struct fly_held_entry *held = &task->held->entry[idx];
+        uint32_t next = held->next;
+        if (done)
+            fly_root_update(task->worker, (struct fly_root){held->root}, held->id);
+        else
+            fly_root_fail(task->worker, (struct fly_root){held->root}, entry->reason, entry->node);
+        fly_hold_release(task->held, held);
+        idx = next;
+    }
+}
+
+static void note_latency(struct fly_rt_task *task, uint64_t birth_ticks)
+{
+    if (FLY_LIKELY(task->latency_birth == birth_ticks)) {
+        task->latency_cnt++;
+        return;
+    }
+    fly_root_record_latency(task);
+    task->latency_birth = birth_ticks;
+    task->latency_cnt = 1;
+}
+
+void fly_root_record_latency(struct fly_rt_task *task)
+{
+    if (!task->latency_cnt)
+        return;
+    uint64_t ticks = task->worker->now_ticks - task->latency_birth;
+    fly_histogram_record(task->histogram, fly_ticks_to_ns(&task->worker->clock, ticks),
+                         task->latency_cnt);
+    task->latency_cnt = 0;
+}
+
+/* The root is over: its slot is free, whatever was kept for it too. */
+static FLY_ALWAYS_INLINE void root_end(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    struct fly_worker *worker = task->worker;
+    if (FLY_UNLIKELY(fly_root_flags(entry) & FLY_ROOT_SUSPECT))
+        atomic_fetch_sub_explicit(&worker->workspace->header->quarantined, 1,
+                                  memory_order_acq_rel);
+    if (FLY_UNLIKELY(entry->retained != FLY_BLOCK_NONE)) {
+        fly_blocks_free(task->retain, entry->retained);
+        entry->retained = FLY_BLOCK_NONE;
+    }
+    fly_count(&task->source->in_flight, UINT64_MAX);
+    fly_tracker_free(worker->tracker, &task->range, entry);
+}
+
+static void tell_failed(struct fly_rt_task *task, const struct fly_root_entry *entry)
+{
+    if (!task->node->failed || task->node->kind != FLY_SOURCE)
+        return;
+    uint64_t id = atomic_load_explicit(&entry->id, memory_order_relaxed);
+    task->failed[task->failed_cnt++] = (struct fly_failed_id){id, entry->reason};
+}
+
+/* Counts a reason of the node where it happened; nodes' own reasons share the upper half. */
+static void count_reason(fly_counter_word *by, uint32_t reason)
+{
+    fly_count(&by[reason < FLY_REASONS_MAX ? reason : FLY_REASON_FAILED], 1);
+}
+
+static void root_dropped(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    fly_count(&task->source->dropped, 1);
+    count_reason(task->source->dropped_by, entry->reason);
+    tell_failed(task, entry);
+    if (fly_root_flags(entry) & FLY_ROOT_JOINED)
+        end_parents(task, entry, false);
+    root_end(task, entry);
+}
+
+static FLY_NOINLINE void root_done_dead(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    fly_count(&task->source->failed, 1);
+    count_reason(task->source->failed_by, entry->reason);
+    tell_failed(task, entry);
+    root_end(task, entry);
+}
+
+static void root_done(struct fly_worker *worker, struct fly_root_entry *entry)
+{
+    struct fly_rt_task *task = owner_of(worker, entry);
+    uint8_t flags = fly_root_flags(entry);
+    if (FLY_UNLIKELY(flags & FLY_ROOT_DEAD)) {
+        root_done_dead(task, entry);
+        return;
+    }
+    fly_count(&task->source->acked, 1);
+    note_latency(task, entry->birth_ticks);
+    if (FLY_UNLIKELY(flags & FLY_ROOT_JOINED))
+        end_parents(task, entry, true);
+    if (task->acked)
+        task->acked[task->acked_cnt++] = atomic_load_explicit(&entry->id, memory_order_relaxed);
+    root_end(task, entry);
+}
+
+/* --- Failing and trying again ---------------------------------------------------------------- */
+
+static void replay_push(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    struct fly_tracker *tracker = task->worker->tracker;
+    uint32_t slot = (uint32_t)(entry - tracker->entry);
+    fly_root_set(entry, FLY_ROOT_REPLAY);
+    entry->next = FLY_SLOT_NONE;
+    if (task->replay_head == FLY_SLOT_NONE)
+        task->replay_head = slot;
+    else
+        tracker->entry[task->replay_tail].next = slot;
+    task->replay_tail = slot;
+    task->replay_cnt++;
+}
+
+/* Exponential, with up to half of it as jitter, so that retries of one moment spread. */
+static uint32_t backoff_ms(struct fly_rt_task *task, uint32_t attempts)
+{
+    const struct fly_plan_delivery *delivery = &task->plan->delivery;
+    uint32_t doublings = attempts > 1 ? attempts - 1 : 0;
+    uint64_t ns = delivery->backoff_max_ns;
+    if (doublings < 32 && delivery->backoff_ns <= delivery->backoff_max_ns >> doublings)
+        ns = delivery->backoff_ns << doublings;
+    ns -= fly_rng_below(&task->rng, ns / 2 + 1);
+    return (uint32_t)(ns / 1000000);
+}
+
+static void retry_later(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    struct fly_worker *worker = task->worker;
+    uint32_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
+    entry->clock_ms = worker->clock_ms + backoff_ms(task, attempts);
+    fly_root_set(entry, FLY_ROOT_WAITING);
+    fly_wheel_arm(&worker->wheel, entry);
+}
+
+static void set_flag(struct fly_root_entry *entry, uint8_t flag)
+{
+    atomic_store_explicit(&entry->flags, (uint8_t)(fly_root_flags(entry) | flag),
+                          memory_order_relaxed);
+}
+
+/* The last attempt failed: along the dead-letter edge, or dropped. */
+static void give_up(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    if (task->dead_port == FLY_PLAN_NONE) {
+        root_dropped(task, entry);
+        return;
+    }
+    set_flag(entry, FLY_ROOT_DEAD);
+    replay_push(task, entry);
+}
+
+static bool may_retry(const struct fly_rt_task *task, const struct fly_root_entry *entry)
+{
+    uint32_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
+    uint32_t limit = task->plan->delivery.attempts;
+    if (fly_root_flags(entry) & FLY_ROOT_DEAD)
+        limit *= 2; /* the way to the dead letters is tried as often again */
+    /* A message does not get smaller by trying. */
+    return attempts < limit && entry->reason != FLY_REASON_TOO_LARGE;
+}
+
+static void root_failed(struct fly_worker *worker, struct fly_root_entry *entry, uint32_t reason,
+                        uint32_t node)
+{
+    struct fly_rt_task *task = owner_of(worker, entry);
+    uint8_t flags = fly_root_flags(entry);
+    fly_tracker_rename(entry);
+    if (!(flags & FLY_ROOT_DEAD)) {
+        entry->reason = (uint16_t)reason;
+        entry->node = (uint16_t)node;
+    }
+    if (flags & (FLY_ROOT_JOINED | FLY_ROOT_DETACHED)) {
+        root_dropped(task, entry);
+    } else if (may_retry(task, entry)) {
+        retry_later(task, entry);
+    } else if (flags & FLY_ROOT_DEAD) {
+        entry->reason = FLY_REASON_UNSENT;
+        root_dropped(task, entry);
+    } else {
+        give_up(task, entry);
+    }
+}
+
+/* --- Updates --------------------------------------------------------------------------------- */
+
+static void count_late(struct fly_worker *worker)
+{
+    fly_count(&worker->stats->late, 1);
+}
+
+static FLY_ALWAYS_INLINE void apply_own(struct fly_worker *worker, struct fly_root root,
+                                        uint64_t xor_ids)
+{
+    struct fly_root_entry *entry = fly_tracker_find(worker->tracker, root);
+    if (FLY_UNLIKELY(!entry))
+        count_late(worker);
+    else if (fly_tracker_apply(entry, xor_ids))
+        root_done(worker, entry);
+}
+
+static void fail_own(struct fly_worker *worker, struct fly_root root, uint32_t reason,
+                     uint32_t node)
+{
+    struct fly_root_entry *entry = fly_tracker_find(worker->tracker, root);
+    if (FLY_UNLIKELY(!entry))
+        count_late(worker);
+    else
+        root_failed(worker, entry, reason, node);
+}
+
+void fly_root_update(struct fly_worker *worker, struct fly_root root, uint64_t xor_ids)
+{
+    uint32_t owner = fly_root_worker(root);
+    if (owner == worker->idx)
+        apply_own(worker, root, xor_ids);
+    else if (FLY_LIKELY(owner < worker->plan->worker_cnt))
+        fly_outbox_add(&worker->peer[owner].outbox, fly_ack_xor(root, xor_ids));
+    else
+        fly_count(&worker->stats->corrupt, 1);
+}
+
+void fly_root_fail(struct fly_worker *worker, struct fly_root root, uint32_t reason, uint32_t node)
+{
+    uint32_t owner = fly_root_worker(root);
+    if (owner == worker->idx)
+        fail_own(worker, root, reason, node);
+    else if (owner < worker->plan->worker_cnt)
+        fly_outbox_add(&worker->peer[owner].outbox, fly_ack_fail(root, reason, node));
+    else
+        fly_count(&worker->stats->corrupt, 1);
+}
+
+void fly_ack_arrived(struct fly_worker *worker, const struct fly_ring_pair *record, uint32_t cnt)
+{
+    uint64_t owner = (uint64_t)worker->idx << 56;
+    for (uint32_t i = 0; i < cnt; i++) {
+        struct fly_root root = {(record[i].a << 8 >> 8) | owner};
+        if (FLY_LIKELY(record[i].a >> 56 == FLY_ACK_XOR))
+            apply_own(worker, root, record[i].b);
+        else if (record[i].a >> 56 == FLY_ACK_FAIL)
+            fail_own(worker, root, record[i].b & 0xffff, (record[i].b >> 16) & 0xffff);
+        else
+            fly_count(&worker->stats->corrupt, 1);
+    }
+}
+
+void fly_anchor_fail(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason)
+{
+    fly_count(&task->stats->errors, 1);
+    if (anchor->failed)
+        return;
+    anchor->failed = 1;
+    fly_root_fail(task->worker, (struct fly_root){anchor->root}, reason, task->node_idx);
+}
+
+/* --- New attempts ---------------------------------------------------------------------------- */
+
+/* Sends what gathered and lets go of the roots emitted so far, so that they can end. */
+static void let_go(struct fly_rt_task *task)
+{
+    struct fly_rt_task *base = task->worker->fiber_task;
+    struct fly_note *note = base->note;
+    fly_task_flush(task);
+    uint32_t cnt = atomic_load_explicit(&note->cnt, memory_order_relaxed), mark = cnt;
+    while (mark && note->cell[mark - 1].kind == FLY_CELL_ROOT)
+        mark--;
+    fly_cells_close(base, mark);
+}
+
+struct fly_anchor *fly_root_begin(struct fly_rt_task *task, uint64_t id, uint8_t flags)
+{
+    struct fly_worker *worker = task->worker;
+    struct fly_rt_task *base = worker->fiber_task;
+    if (FLY_UNLIKELY(!task->range.free_cnt ||
+                     atomic_load_explicit(&base->note->cnt, memory_order_relaxed) >=
+                         FLY_CELLS_MAX - FLY_BATCH_MAX)) {
+        let_go(task);
+        if (!task->range.free_cnt) {
+            base->wait_cnt = 1;
+            fly_fiber_wait(worker, FLY_WAIT_ROOT);
+        }
+    }
+    struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
+                                                     worker->now_ticks, worker->clock_ms);
+    if (FLY_UNLIKELY(flags))
+        atomic_store_explicit(&entry->flags, flags, memory_order_relaxed);
+    fly_count(&task->source->in, 1);
+    fly_count(&task->source->in_flight, 1);
+    return fly_cell_push(base, fly_root_name(entry), 0, FLY_CELL_ROOT);
+}
+
+static uint32_t blocks_for(const struct fly_content *content)
+{
+    return fly_blocks_for((uint64_t)content->payload_bytes + content->key_bytes);
+}
+
+void fly_root_wait_room(struct fly_rt_task *task, const struct fly_content *content)
+{
+    uint32_t need = blocks_for(content);
+    if (FLY_LIKELY(need <= fly_blocks_room(task->retain)) || need > task->retain->total)
+        return;
+    let_go(task);
+    if (need <= fly_blocks_room(task->retain))
+        return;
+    task->worker->fiber_task->wait_cnt = need;
+    fly_fiber_wait(task->worker, FLY_WAIT_RETAIN);
+}
+
+void fly_root_keep(struct fly_rt_task *task, const struct fly_anchor *anchor,
+                   const struct fly_content *content, uint32_t port)
+{
+    struct fly_msg msg = {.payload = content->payload,
+                          .key = content->key,
+                          .payload_bytes = content->payload_bytes,
+                          .key_bytes = content->key ? content->key_bytes : 0,
+                          .flags = content->flags & (uint32_t)FLY_MSG_JSON};
+    struct fly_root root = {anchor->root};
+    struct fly_root_entry *entry = &task->worker->tracker->entry[fly_root_slot(root)];
+    entry->retained = fly_blocks_put(task->retain, &msg); /* NONE if it could never fit */
+    entry->port = port;
+}
+
+bool fly_root_dead(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason)
+{
+    struct fly_root root = {anchor->root};
+    struct fly_root_entry *entry = &task->worker->tracker->entry[fly_root_slot(root)];
+    entry->reason = (uint16_t)reason;
+    entry->node = (uint16_t)task->node_idx;
+    if (task->dead_port == FLY_PLAN_NONE) {
+        root_dropped(task, entry);
+        return false;
+    }
+    set_flag(entry, FLY_ROOT_DEAD);
+    return true;
+}
+
+static struct fly_root_entry *replay_entry(struct fly_rt_task *task, struct fly_root root)
+{
+    struct fly_worker *worker = task->worker;
+    uint32_t slot = fly_root_slot(root);
+    if (fly_root_worker(root) != worker->idx || slot >= worker->tracker->cnt)
+        return NULL;
+    struct fly_root_entry *entry = &worker->tracker->entry[slot];
+    bool waits = fly_root_name(entry).bits == root.bits &&
+                 fly_root_state(entry) == FLY_ROOT_REPLAY && owner_of(worker, entry) == task;
+    return waits ? entry : NULL;
+}
+
+struct fly_anchor *fly_root_again(struct fly_rt_task *task, struct fly_root root)
+{
+    struct fly_worker *worker = task->worker;
+    struct fly_root_entry *entry = replay_entry(task, root);
+    if (!entry) {
+        count_late(worker);
+        return NULL;
+    }
+    uint32_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
+    atomic_store_explicit(&entry->attempts, attempts + 1, memory_order_relaxed);
+    entry->xor_ids = 0;
+    entry->clock_ms = worker->clock_ms;
+    fly_root_set(entry, FLY_ROOT_OPEN);
+    fly_count(&task->source->retried, !(fly_root_flags(entry) & FLY_ROOT_DEAD));
+    return fly_cell_push(worker->fiber_task, root, 0, FLY_CELL_ROOT);
+}
+
+void fly_root_lost(struct fly_rt_task *task, struct fly_root root, uint32_t reason)
+{
+    struct fly_root_entry *entry = replay_entry(task, root);
+    if (!entry)
+        return;
+    entry->reason = (uint16_t)reason;
+    root_dropped(task, entry);
+}
+
+/* --- Replays --------------------------------------------------------------------------------- */
+
+/* A suspect's turn is kept in entry->port, which sources do not use. */
+static bool may_replay(const struct fly_worker *worker, const struct fly_root_entry *entry)
+{
+    uint32_t left = atomic_load_explicit(&worker->workspace->header->quarantined,
+                                         memory_order_acquire);
+    if (FLY_LIKELY(left == 0))
+        return true;
+    return (fly_root_flags(entry) & FLY_ROOT_SUSPECT) && entry->port == left;
+}
+
+bool fly_roots_may_replay(const struct fly_rt_task *task)
+{
+    return task->replay_head != FLY_SLOT_NONE &&
+           may_replay(task->worker, &task->worker->tracker->entry[task->replay_head]);
+}
+
+/* For the metadata of a dead letter behind a copy that was read back. */
+enum { DEAD_LETTER_SPARE = 4096 };
+
+static void replay_one(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    struct fly_root root = fly_root_name(entry);
+    uint64_t id = atomic_load_explicit(&entry->id, memory_order_relaxed);
+    if (entry->retained != FLY_BLOCK_NONE) {
+        struct fly_msg msg;
+        uint64_t bytes = fly_blocks_bytes(task->retain, entry->retained);
+        uint8_t *buffer =
+            fly_scratch_take(task, bytes + 1, bytes + DEAD_LETTER_SPARE);
+        fly_blocks_get(task->retain, entry->retained, buffer, &msg);
+        struct fly_content content = {msg.key, msg.payload,       NULL, msg.key_bytes,
+                                      msg.payload_bytes, 0, msg.flags};
+        fly_emit_attempt(task, entry->port, root, &content);
+    } else if (task->node->replay) {
+        task->node->replay(&task->pub, task->self, id, (struct fly_attempt){root.bits});
+    } else {
+        fly_root_lost(task, root, FLY_REASON_LOST);
+    }
+}
+
+void fly_roots_replay(struct fly_rt_task *task)
+{
+    struct fly_tracker *tracker = task->worker->tracker;
+    for (uint32_t i = 0; i < FLY_BATCH_MAX && fly_roots_may_replay(task); i++) {
+        struct fly_root_entry *entry = &tracker->entry[task->replay_head];
+        task->replay_head = entry->next;
+        task->replay_cnt--;
+        replay_one(task, entry);
+    }
+}
+
+uint32_t fly_roots_due(struct fly_worker *worker)
+{
+    uint32_t slot = fly_wheel_advance(&worker->wheel, worker->clock_ms), cnt = 0;
+    while (slot != FLY_SLOT_NONE) {
+        struct fly_root_entry *entry = &worker->tracker->entry[slot];
+        slot = entry->next;
+        replay_push(owner_of(worker, entry), entry);
+        cnt++;
+    }
+    return cnt;
+}
+
+uint32_t fly_roots_sweep(struct fly_worker *worker, uint32_t slots)
+{
+    struct fly_tracker *tracker = worker->tracker;
+    uint32_t failed = 0;
+    for (uint32_t i = 0; i < slots && tracker->cnt; i++) {
+        struct fly_root_entry *entry = &tracker->entry[worker->sweep_at];
+        worker->sweep_at = worker->sweep_at + 1 < tracker->cnt ? worker->sweep_at + 1 : 0;
+        enum fly_root_state state = fly_root_state(entry);
+        if (state != FLY_ROOT_LIVE && state != FLY_ROOT_OPEN)
+            continue;
+        struct fly_rt_task *task = owner_of(worker, entry);
+        uint64_t timeout_ms = task->plan->delivery.ack_timeout_ns / 1000000;
+        if (worker->clock_ms - entry->clock_ms <= timeout_ms)
+            continue;
+        fly_count(&task->source->timeouts, 1);
+        root_failed(worker, entry, FLY_REASON_TIMEOUT, FLY_NODE_NONE);
+        failed++;
+    }
+    return failed;
+}
+
+/* --- Callbacks ------------------------------------------------------------------------------- */
+
+uint32_t fly_roots_tell(struct fly_rt_task *task)
+{
+    struct fly_worker *worker = task->worker;
+    uint32_t acked = task->acked_cnt, failed = task->failed_cnt;
+    if (!acked && !failed)
+        return 0;
+    task->acked_cnt = 0;
+    task->failed_cnt = 0;
+    task->inner = task;
+    worker->fiber_task = task;
+    task->occupied = true;
+    if (acked)
+        task->node->acked(&task->pub, task->self, task->acked, acked);
+    for (uint32_t i = 0; i < failed; i++)
+        task->node->failed(&task->pub, task->self, task->failed[i].id, task->failed[i].reason);
+    task->occupied = false;
+    worker->fiber_task = NULL;
+    return acked + failed;
+}
+
+/* --- After a restart ------------------------------------------------------------------------- */
+
+static void restore_root(struct fly_rt_task *task, const struct fly_restore_root *root)
+{
+    struct fly_worker *worker = task->worker;
+    struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, root->id,
+                                                     worker->now_ticks, worker->clock_ms);
+    fly_count(&task->source->in, 1);
+    fly_count(&task->source->in_flight, 1);
+    /* The replay counts one up: tries that a crash did not end do not count. */
+    atomic_store_explicit(&entry->attempts, root->attempts, memory_order_relaxed);
+    entry->node = FLY_NODE_NONE;
+    entry->reason = FLY_REASON_CRASH;
+    if (root->flags & FLY_RESTORE_DEAD)
+        set_flag(entry, FLY_ROOT_DEAD);
+    if (root->flags & FLY_RESTORE_SUSPECT) {
+        set_flag(entry, FLY_ROOT_SUSPECT);
+        entry->port = root->turn;
+        if (root->attempts >= task->plan->delivery.attempts) {
+            give_up(task, entry);
+            return;
+        }
+    }
+    replay_push(task, entry);
+}
+
+int fly_roots_restore(struct fly_rt_task *task)
+{
+    const struct fly_restore *restore = task->restore;
+    if (!restore || !task->worker->plan->restarted)
+        return 0;
+    if (restore->has_position && task->node->restore &&
+        task->node->restore(&task->pub, task->self, restore->position))
+        return -1;
+    /* Suspects first, in the order of their turns: a queue's head that must wait would block others. */
+    for (uint32_t i = 0; i < restore->cnt && i < task->range.cnt; i++)
+        if (restore->root[i].flags & FLY_RESTORE_SUSPECT)
+            restore_root(task, &restore->root[i]);
+    for (uint32_t i = 0; i < restore->cnt && i < task->range.cnt; i++)
+        if (!(restore->root[i].flags & FLY_RESTORE_SUSPECT))
+            restore_root(task, &restore->root[i]);
+    fly_gauge(&task->source->position, restore->position);
+    fly_gauge(&task->source->has_position, restore->has_position);
+    return 0;
+}

@@ -1,0 +1,68 @@
+/* roots.h - the life of a root on the worker that owns it: begun, done, failed, tried again, given up.
+ *
+ * Idea       One place for what follows from the end of an attempt: ledger, latency, retry, dead letter,
+ *            parents, callbacks. Everybody else only sends updates.
+ * Owner      The worker's thread.
+ * Ledger     in is counted at begin; exactly one of acked, failed, dropped at the end of the root.
+ * See also   ack/tracker.h, DESIGN of delivery in docs/architecture.md
+ */
+#ifndef FLY_WORKER_ROOTS_H
+#define FLY_WORKER_ROOTS_H
+
+#include "worker/worker.h"
+
+/* Enters ids for a root of any worker. */
+void fly_root_update(struct fly_worker *worker, struct fly_root root, uint64_t xor_ids);
+
+/* Fails the attempt `root` of any worker. */
+void fly_root_fail(struct fly_worker *worker, struct fly_root root, uint32_t reason, uint32_t node);
+
+/* Fails the attempt of a cell, once. `task` is where it failed. */
+void fly_anchor_fail(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason);
+
+/* Opens a new root of this task, with its cell on the running fiber. The range must have a free slot. */
+struct fly_anchor *fly_root_begin(struct fly_rt_task *task, uint64_t id, uint8_t flags);
+
+/* Suspends the fiber until there is room to keep a copy of this content; before the root is opened. */
+void fly_root_wait_room(struct fly_rt_task *task, const struct fly_content *content);
+
+/* Keeps the copy for the retries of an open root. */
+void fly_root_keep(struct fly_rt_task *task, const struct fly_anchor *anchor,
+                   const struct fly_content *content, uint32_t port);
+
+/* An open root becomes a dead letter at once; false: there is no such edge, it has been dropped. */
+bool fly_root_dead(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason);
+
+/* Opens the next attempt of a root that waits for it; NULL: no such attempt waits. */
+struct fly_anchor *fly_root_again(struct fly_rt_task *task, struct fly_root root);
+
+/* A root that will never be emitted again ends. */
+void fly_root_lost(struct fly_rt_task *task, struct fly_root root, uint32_t reason);
+
+/* Closes the cells of the running fiber above `mark`: their guards leave. */
+void fly_cells_close(struct fly_rt_task *base, uint32_t mark);
+
+/* Adds a cell on the running fiber; there must be room. */
+struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root, uint64_t xor_ids,
+                                 enum fly_cell_kind kind);
+
+/* Records of another worker's outbox. Nonsense is counted as late. */
+void fly_ack_arrived(struct fly_worker *worker, const struct fly_ring_pair *record, uint32_t cnt);
+
+/* Time: the sliced sweep for timeouts, and the retries that are due. Returns the work done. */
+uint32_t fly_roots_sweep(struct fly_worker *worker, uint32_t slots);
+uint32_t fly_roots_due(struct fly_worker *worker);
+
+/* Emits the replays that wait at a task (on its fiber). */
+void fly_roots_replay(struct fly_rt_task *task);
+
+/* Is there a replay that may be emitted now? Suspects go one at a time, before all others. */
+bool fly_roots_may_replay(const struct fly_rt_task *task);
+
+/* Callbacks that piled up: acked and failed ids. The task must not be occupied. */
+uint32_t fly_roots_tell(struct fly_rt_task *task);
+
+/* Opens the roots of the restore list again. Before the first turn. */
+int fly_roots_restore(struct fly_rt_task *task) __attribute__((warn_unused_result));
+
+#endif

@@ -2,8 +2,9 @@
  *
  * Idea       Everything is worked out here, before the start: which task runs on which core, which
  *            edge reaches which tasks, how many frames, roots and bytes each part gets.
- * Rules      One task of each stage on every worker, unless `tasks:`, `cores:` or the node's type say
- *            otherwise; nodes with fewer tasks go where the fewest are. Inputs of one `group` share an
+ * Rules      One task of each stage on every worker, unless `tasks:`, `cores:` or the node's type
+ *            say otherwise; nodes with fewer tasks go where the fewest are. Inputs of one `group`
+ *            share an
  *            edge. Budgets never fall below what is free of deadlock.
  * Memory     The heap; the plan is one block, ready to be copied into a workspace.
  * See also   shm/plan.h (the result), place.h, edges.h, tests/unit/controlplane/plan/test_build.c

@@ -32,7 +32,8 @@ void fly_builder_note(struct fly_builder *builder, const char *fmt, ...)
 /* Chooses the workers: one for each core. 0, or -EINVAL with a trace. */
 int fly_place_workers(struct fly_builder *builder) __attribute__((warn_unused_result));
 
-/* Puts tasks on workers and numbers them, deepest first; node depths must be known. 0, or -EINVAL. */
+/* Puts tasks on workers and numbers them, deepest first; node depths must be known. 0, or
+ * -EINVAL. */
 int fly_place_tasks(struct fly_builder *builder) __attribute__((warn_unused_result));
 
 /* Depths of all nodes, from the pipeline's inputs and dead letters. 0, or -EINVAL: a cycle. */

@@ -34,7 +34,8 @@ static void mark_below(const struct fly_builder *builder, uint32_t idx, bool *ma
     }
 }
 
-/* Where the dead letters of the roots that node `idx` owns go; none from the dead letters' own path. */
+/* Where the dead letters of the roots that node `idx` owns go; none from the dead letters' own
+ * path. */
 static uint32_t dead_letters_of(const struct fly_builder *builder, uint32_t idx)
 {
     uint32_t to = builder->pipeline->node[idx].dead_letters;

@@ -89,7 +89,8 @@ static uint64_t workers_of(const struct fly_builder *builder, const struct fly_p
     return workers;
 }
 
-/* How many tasks the node gets on at most `room_cnt` workers; says so when it was asked for more. */
+/* How many tasks the node gets on at most `room_cnt` workers; says so when it was asked for
+ * more. */
 static uint32_t task_cnt_of(struct fly_builder *builder, const struct fly_pipeline_node *node,
                             uint32_t room_cnt)
 {

@@ -47,7 +47,8 @@ static uint32_t core_of(const struct fly_plan *plan, uint32_t node, uint32_t idx
     return fly_plan_workers(plan)[task->worker].core;
 }
 
-/* The receiver that target `i` belongs to, if it is the first of that node's; else FLY_PLAN_NONE. */
+/* The receiver that target `i` belongs to, if it is the first of that node's; else
+ * FLY_PLAN_NONE. */
 static uint32_t new_receiver(const struct fly_plan *plan, const struct fly_plan_edge *edge,
                              uint32_t i)
 {

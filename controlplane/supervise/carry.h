@@ -1,8 +1,8 @@
 /* carry.h - what is carried from a dead dataplane (or a state file) to the next one.
  *
  * Idea       Per task of a source that can go on: its position, and the roots below it that had not
- *            ended. Those that were being processed when it died are suspects: they count the attempt
- *            and are tried alone; all others are tried again without a count.
+ *            ended. Those that were being processed when it died are suspects: they count the
+ *            attempt and are tried alone; all others are tried again without a count.
  * Owner      The control plane, between two dataplanes; fly_carry_live also while one runs.
  * Memory     The heap.
  * See also   worker/restore.h, state_file.h, tests/unit/controlplane/supervise/test_carry.c
@@ -16,7 +16,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One entry per task of the plan; only sources have something. Flags are those of worker/restore.h. */
+/* One entry per task of the plan; only sources have something. Flags are those of
+ * worker/restore.h. */
 struct fly_carry {
     uint32_t task_cnt;
     struct fly_state_task *task;

@@ -10,8 +10,8 @@
 
 #include "config/pipeline.h"
 
-/* The lines for a source's inputs as they are now; empty when it reads no files. 0: *out is the text
- * (free() it), or -ENOMEM with a trace. */
+/* The lines for a source's inputs as they are now; empty when it reads no files. 0: *out is the
+ * text (free() it), or -ENOMEM with a trace. */
 int fly_identity_make(const struct fly_pipeline_node *node, char **out)
     __attribute__((warn_unused_result));
 

@@ -51,7 +51,8 @@ static int read_pid(int fd)
     return pid;
 }
 
-/* Is the open file still the one that the path names? It may have been removed before it was locked. */
+/* Is the open file still the one that the path names? It may have been removed before it was
+ * locked. */
 static bool still_there(int fd, const char *path)
 {
     struct stat mine, named;

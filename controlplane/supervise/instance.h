@@ -1,7 +1,7 @@
 /* instance.h - names of running pipelines: one run per name on a machine, and nothing stale.
  *
- * Idea       A file NAME.json in the runtime directory, locked (flock) by the run; the lock goes away
- *            with the process, so a file that can be locked belongs to nobody.
+ * Idea       A file NAME.json in the runtime directory, locked (flock) by the run; the lock goes
+ *            away with the process, so a file that can be locked belongs to nobody.
  * Where      /run/flyover for root, else $XDG_RUNTIME_DIR/flyover, else /tmp/flyover-UID.
  * Owner      The process that runs the pipeline.
  * See also   run.h, tests/unit/controlplane/supervise/test_instance.c
@@ -20,13 +20,15 @@ struct fly_instance {
     char path[FLY_PLAN_PATH_MAX];
 };
 
-/* The runtime directory, made if need be, private to the user. 0 or a negative errno with a trace. */
+/* The runtime directory, made if need be, private to the user. 0 or a negative errno with a
+ * trace. */
 int fly_instance_folder(char *path, size_t bytes) __attribute__((warn_unused_result));
 
 /* Removes files in `folder` that no process holds. How many. */
 uint32_t fly_instance_clean(const char *folder);
 
-/* Takes `name`. 0; -EBUSY: it runs already, the trace says with which process; another negative errno. */
+/* Takes `name`. 0; -EBUSY: it runs already, the trace says with which process; another negative
+ * errno. */
 int fly_instance_take(struct fly_instance *instance, const char *folder, const char *name)
     __attribute__((warn_unused_result));
 

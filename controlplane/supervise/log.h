@@ -1,7 +1,7 @@
 /* log.h - what the control plane says on stderr: text or JSON lines, and never a flood.
  *
- * Idea       Each line has a level; lines beyond a burst of FLY_LOG_BURST per second are counted and
- *            the count is said later. Errors are always written.
+ * Idea       Each line has a level; lines beyond a burst of FLY_LOG_BURST per second are counted
+ *            and the count is said later. Errors are always written.
  * Owner      One thread.
  * Memory     The caller's, fixed; lines are cut at FLY_LOG_LINE_BYTES.
  * See also   progress.h (the line that a log line must first clear)

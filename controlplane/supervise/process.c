@@ -50,8 +50,8 @@ static void become(const char *path, int workspace_fd, int text_fd, pid_t parent
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    /* The terminal's Ctrl-C is for the control plane, which drains. A process group of its own would
-     * lose the terminal as standard input. */
+    /* The terminal's Ctrl-C is for the control plane, which drains. A process group of its own
+     * would lose the terminal as standard input. */
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     prctl(PR_SET_PDEATHSIG, SIGKILL);

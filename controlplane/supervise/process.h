@@ -1,6 +1,7 @@
 /* process.h - the dataplane as a child process: found, started, heard, and its end understood.
  *
- * Idea       It inherits the workspace as a descriptor, dies with its parent (PDEATHSIG), and its end is
+ * Idea       It inherits the workspace as a descriptor, dies with its parent (PDEATHSIG), and its
+ *            end is
  *            a readable pidfd. Its stderr comes through a pipe, line by line.
  * Owner      The control plane's thread; it must outlive the child's wish to die with it.
  * See also   run.h
@@ -32,16 +33,16 @@ enum fly_ending {
     FLY_ENDED_CRASHED, /* a signal, or any other code */
 };
 
-/* The path of flyover-dataplane: $FLYOVER_DATAPLANE, else beside this program, in ../dataplane (a build
- * tree), or in ../libexec/flyover. 0, or -ENOENT with a trace. */
+/* The path of flyover-dataplane: $FLYOVER_DATAPLANE, else beside this program, in ../dataplane (a
+ * build tree), or in ../libexec/flyover. 0, or -ENOENT with a trace. */
 int fly_process_find(char *path, size_t bytes) __attribute__((warn_unused_result));
 
 /* Starts it on a workspace. 0 or a negative errno with a trace; nothing is left behind. */
 int fly_process_start(struct fly_process *process, const char *path, int workspace_fd)
     __attribute__((warn_unused_result));
 
-/* Hands over what it wrote to stderr since the last call, line by line, without the newline. At its end
- * also the last line that has none. */
+/* Hands over what it wrote to stderr since the last call, line by line, without the newline. At its
+ * end also the last line that has none. */
 void fly_process_listen(struct fly_process *process, void (*line)(void *arg, const char *text),
                         void *arg);
 

@@ -1,7 +1,7 @@
 /* progress.h - the line on the terminal while a pipeline runs.
  *
- * Idea       Rates are differences between two looks at the tally, smoothed over some seconds; the share
- *            done and the time left come from sources that know their end.
+ * Idea       Rates are differences between two looks at the tally, smoothed over some seconds; the
+ *            share done and the time left come from sources that know their end.
  * Owner      The control plane.
  * Memory     The caller's, fixed.
  * See also   log.h, tests/unit/controlplane/supervise/test_progress.c

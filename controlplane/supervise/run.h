@@ -1,13 +1,13 @@
 /* run.h - runs a pipeline in the foreground: plan, memory, dataplane, watching, restarts, summary.
  *
- * Idea       One loop over descriptors: the dataplane's death (pidfd), signals (signalfd) and a timer;
- *            everything else is read from the workspace.
+ * Idea       One loop over descriptors: the dataplane's death (pidfd), signals (signalfd) and a
+ *            timer; everything else is read from the workspace.
  * Owner      The calling process, which should do nothing else: SIGINT, SIGTERM, SIGHUP and SIGCHLD
  *            are taken by signalfd until it returns.
- * Signals    The first SIGINT or SIGTERM drains: sources stop, trees finish, until the drain timeout.
- *            The second stops at once.
- * Left       Nothing, also when this process is killed: the dataplane dies with it, the memory has no
- *            name, and a stale instance file is removed by the next start.
+ * Signals    The first SIGINT or SIGTERM drains: sources stop, trees finish, until the drain
+ *            timeout. The second stops at once.
+ * Left       Nothing, also when this process is killed: the dataplane dies with it, the memory has
+ *            no name, and a stale instance file is removed by the next start.
  * See also   instance.h, ledger.h, state_file.h, summary.h
  */
 #ifndef FLY_SUPERVISE_RUN_H
@@ -50,7 +50,8 @@ struct fly_run_options {
     uint32_t restart_limit; /* crashes without a newly acked message in between; 0: 20 */
 };
 
-/* Runs it to its end and prints the summary. Returns the exit code; what went wrong is on stderr. */
+/* Runs it to its end and prints the summary. Returns the exit code; what went wrong is on
+ * stderr. */
 int fly_run_pipeline(const struct fly_pipeline *pipeline, const struct fly_run_options *options);
 
 #endif

@@ -1,7 +1,7 @@
 /* runner.h - one run of a pipeline, from its instance file to its summary.
  *
- * Idea       start.c makes everything and launches the dataplane, recover.c goes on after its death,
- *            run.c watches, finish.c tells how it was.
+ * Idea       start.c makes everything and launches the dataplane, recover.c goes on after its
+ *            death, run.c watches, finish.c tells how it was.
  * Owner      fly_run_pipeline(), for its duration.
  */
 #ifndef FLY_SUPERVISE_RUNNER_H
@@ -57,19 +57,21 @@ struct fly_runner {
     int exit_code; /* FLY_EXIT_OK until something goes wrong */
 };
 
-/* Takes the instance, plans, reads states. 0, or a negative errno with a trace; runner->exit_code is set.
+/* Takes the instance, plans, reads states. 0, or a negative errno with a trace; runner->exit_code
+ * is set.
  * In both cases fly_runner_fini() frees all. */
 int fly_runner_init(struct fly_runner *runner) __attribute__((warn_unused_result));
 void fly_runner_fini(struct fly_runner *runner);
 
-/* Makes a workspace and starts a dataplane on it. 0 or a negative errno with a trace, exit_code set. */
+/* Makes a workspace and starts a dataplane on it. 0 or a negative errno with a trace, exit_code
+ * set. */
 int fly_runner_launch(struct fly_runner *runner) __attribute__((warn_unused_result));
 
 /* Adds up base and the live workspace in runner->now. */
 void fly_runner_look(struct fly_runner *runner);
 
-/* The dataplane has died of `detail`. 0: another one is due at launch_at_ns; -1: it is given up, said
- * why, exit_code set. */
+/* The dataplane has died of `detail`. 0: another one is due at launch_at_ns; -1: it is given up,
+ * said why, exit_code set. */
 int fly_runner_recover(struct fly_runner *runner, const char *detail)
     __attribute__((warn_unused_result));
 

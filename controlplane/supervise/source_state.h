@@ -2,7 +2,8 @@
  *
  * Idea       Before the start each is opened, checked against the source's input, and read into the
  *            carry; while the run goes on, and at its end, the carry is written back.
- * Where      `state: PATH` names a folder (it exists, or ends in a slash: PIPELINE-NODE in it) or a file.
+ * Where      `state: PATH` names a folder (it exists, or ends in a slash: PIPELINE-NODE in it) or a
+ *            file.
  * Owner      The control plane.
  * Memory     The heap.
  * See also   state_file.h, identity.h, carry.h
@@ -28,9 +29,10 @@ struct fly_source_states {
     struct fly_source_state *source;
 };
 
-/* Opens them all and fills the carry. 0; -EBUSY: in use by another run; -EINVAL: a source that cannot go
- * on, another number of tasks; -EBADMSG, -ESTALE: see state_file.h and identity.h; or another negative
- * errno. With a trace; nothing stays open. */
+/* Opens them all and fills the carry. 0; -EBUSY: in use by another run; -EINVAL: a source that
+ * cannot go
+ * on, another number of tasks; -EBADMSG, -ESTALE: see state_file.h and identity.h; or another
+ * negative errno. With a trace; nothing stays open. */
 int fly_source_states_open(struct fly_source_states *states, const struct fly_pipeline *pipeline,
                            const struct fly_plan *plan, struct fly_carry *carry)
     __attribute__((warn_unused_result));

@@ -15,8 +15,8 @@
 #define STATE_MAGIC UINT64_C(0x31746174536f796c) /* "lyoStat1" */
 enum { STATE_VERSION = 1, RECORD_BYTES_MAX = 1 << 30, TASKS_MAX = FLY_PLAN_TASKS_MAX };
 
-/* A record: this, the identity, then each task's head and roots. All in the machine's byte order: the
- * file belongs to this machine, as the positions in it do. */
+/* A record: this, the identity, then each task's head and roots. All in the machine's byte order:
+ * the file belongs to this machine, as the positions in it do. */
 struct record_head {
     uint64_t magic;
     uint64_t checksum; /* of all that follows this field */
@@ -225,7 +225,8 @@ static int read_copy(int fd, uint8_t **out, size_t *bytes)
     return 0;
 }
 
-/* The record of one copy, if it is newer than what *state holds. *found counts bytes that were there. */
+/* The record of one copy, if it is newer than what *state holds. *found counts bytes that were
+ * there. */
 static int read_newer(struct fly_state_file *file, int which, struct fly_state *state,
                       size_t *found)
 {

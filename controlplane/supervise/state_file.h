@@ -1,7 +1,9 @@
-/* state_file.h - where a source goes on after this run, kept on disk so that a crash at any moment is safe.
+/* state_file.h - where a source goes on after this run, kept on disk so that a crash at any moment
+ * is safe.
  *
- * Idea       Two files, PATH.0 and PATH.1, written in turns; each write is a whole record with a rising
- *            number and a checksum, synced before the other file is touched again. Reading takes the
+ * Idea       Two files, PATH.0 and PATH.1, written in turns; each write is a whole record with a
+ *            rising number and a checksum, synced before the other file is touched again. Reading
+ *            takes the
  *            newest record that is whole.
  * Owner      The control plane; one run at a time (PATH.0 is locked).
  * Memory     The heap.
@@ -46,7 +48,8 @@ void fly_state_free(struct fly_state *state); /* the tables, not the struct; NUL
 int fly_state_encode(const struct fly_state *state, uint64_t sequence, uint8_t **out, size_t *bytes)
     __attribute__((warn_unused_result));
 
-/* Reads a record. 0; -EBADMSG: torn, damaged or of another version; -ENOMEM. *state is empty unless 0. */
+/* Reads a record. 0; -EBADMSG: torn, damaged or of another version; -ENOMEM. *state is empty unless
+ * 0. */
 int fly_state_decode(const uint8_t *record, size_t bytes, struct fly_state *state,
                      uint64_t *sequence) __attribute__((warn_unused_result));
 
@@ -58,17 +61,18 @@ struct fly_state_file {
     size_t last_bytes;
 };
 
-/* Opens or creates both files and locks them. 0; -EWOULDBLOCK: another run has them; another negative
- * errno. With a trace; nothing stays open. */
+/* Opens or creates both files and locks them. 0; -EWOULDBLOCK: another run has them; another
+ * negative errno. With a trace; nothing stays open. */
 int fly_state_file_open(struct fly_state_file *file, const char *path)
     __attribute__((warn_unused_result));
 
-/* The newest whole record. 0; -ENOENT: there never was one; -EBADMSG: there is no whole one; -EIO. */
+/* The newest whole record. 0; -ENOENT: there never was one; -EBADMSG: there is no whole one;
+ * -EIO. */
 int fly_state_file_read(struct fly_state_file *file, struct fly_state *state)
     __attribute__((warn_unused_result));
 
-/* Makes `state` the newest record, on disk when this returns. 0 or a negative errno with a trace: then
- * the record before is still whole. */
+/* Makes `state` the newest record, on disk when this returns. 0 or a negative errno with a trace:
+ * then the record before is still whole. */
 int fly_state_file_write(struct fly_state_file *file, const struct fly_state *state)
     __attribute__((warn_unused_result));
 

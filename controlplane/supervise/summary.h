@@ -1,4 +1,5 @@
-/* summary.h - what a run came to: the ledger of every source, rates, latencies, counts of every node.
+/* summary.h - what a run came to: the ledger of every source, rates, latencies, counts of every
+ * node.
  *
  * Idea       One object, printed as aligned text or as JSON.
  * See also   tally.h, docs/reference/cli.md

@@ -1,8 +1,8 @@
 /* tally.h - the counts of a run, added up over tasks and over dataplanes that died: the ledger.
  *
- * Idea       A live workspace is read as it is. Of a dead one only what had ended is kept: messages that
- *            were still open come again with the next dataplane and are counted there, or they are
- *            abandoned here. So the ledger balances without counting anything twice.
+ * Idea       A live workspace is read as it is. Of a dead one only what had ended is kept: messages
+ *            that were still open come again with the next dataplane and are counted there, or they
+ *            are abandoned here. So the ledger balances without counting anything twice.
  * Owner      The control plane.
  * Memory     The heap: one entry per node.
  * See also   stats/counters.h, tests/unit/controlplane/supervise/test_tally.c

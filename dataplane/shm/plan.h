@@ -1,12 +1,14 @@
 /* plan.h - the plan of one run as it lies in the workspace: nodes, edges, tasks, sizes.
  *
- * Idea       The control plane works out everything before the start and writes it down here as plain
- *            tables of fixed-size records; every process reads the same tables.
- * Owner      The control plane writes it once, before any other process maps the workspace; afterwards
- *            it is read-only.
- * Memory     One struct fly_plan followed by its tables; offsets are bytes from the plan's own start.
+ * Idea       The control plane works out everything before the start and writes it down here as
+ *            plain tables of fixed-size records; every process reads the same tables.
+ * Owner      The control plane writes it once, before any other process maps the workspace;
+ *            afterwards it is read-only.
+ * Memory     One struct fly_plan followed by its tables; offsets are bytes from the plan's own
+ *            start.
  * Trust      Whoever attaches checks it with fly_plan_check(): indices in range, tables inside.
- * See also   controlplane/plan/ (makes it), dataplane/worker/layout.h (where each part of memory lies)
+ * See also   controlplane/plan/ (makes it), dataplane/worker/layout.h (where each part of memory
+ *            lies)
  */
 #ifndef FLY_SHM_PLAN_H
 #define FLY_SHM_PLAN_H
@@ -65,8 +67,8 @@ struct fly_plan_node {
     uint32_t depth;                        /* longest path from a source: deepest tasks run first */
     uint64_t hold_bytes;
     uint64_t state_bytes;                  /* per task */
-    uint32_t owns_roots;                   /* 1: has a tracker range (sources, ticking, finishing stages) */
-    uint32_t direct_depth;                 /* longest chain of direct calls below it, for its stack */
+    uint32_t owns_roots;                   /* 1: it has a range of the tracker */
+    uint32_t direct_depth;                 /* longest chain of calls below it, for its stack */
 };
 
 struct fly_plan_port {
@@ -96,7 +98,7 @@ struct fly_plan_task {
 
 struct fly_plan_worker {
     uint32_t core;
-    uint32_t first_task, task_cnt; /* tasks are numbered worker by worker, deepest nodes first */
+    uint32_t first_task, task_cnt; /* numbered worker by worker, deepest nodes first */
     uint32_t root_cnt;             /* tracker slots in all */
 };
 
@@ -115,8 +117,8 @@ struct fly_plan {
     uint64_t nodes, ports, edges, targets, slots, tasks, workers, plugins; /* offsets of the tables */
 };
 
-/* Tables. `targets`: uint32_t task indices. `slots`: uint16_t[FLY_SLOT_CNT] per table, an index into
- * the edge's targets. `plugins`: char[FLY_PLAN_PATH_MAX] per plugin. */
+/* Tables. `targets`: uint32_t task indices. `slots`: uint16_t[FLY_SLOT_CNT] per table, an index
+ * into the edge's targets. `plugins`: char[FLY_PLAN_PATH_MAX] per plugin. */
 enum { FLY_PLAN_PATH_MAX = 4096 };
 
 static inline struct fly_plan_node *fly_plan_nodes(const struct fly_plan *plan)
@@ -152,7 +154,8 @@ static inline char *fly_plan_plugin(const struct fly_plan *plan, uint32_t i)
     return (char *)((uintptr_t)plan + plan->plugins) + (size_t)i * FLY_PLAN_PATH_MAX;
 }
 
-/* The task that is number `idx` of the tasks of `node`; FLY_PLAN_NONE: there is none. Start-up only. */
+/* The task that is number `idx` of the tasks of `node`; FLY_PLAN_NONE: there is none. Start-up
+ * only. */
 static inline uint32_t fly_plan_task_of(const struct fly_plan *plan, uint32_t node, uint32_t idx)
 {
     for (uint32_t i = 0; i < plan->task_cnt; i++) {
@@ -177,7 +180,8 @@ static inline uint64_t fly_plan_frames_min(const struct fly_plan *plan,
            fly_plan_chain_frames(plan->frame_bytes, edge->max_message_bytes);
 }
 
-/* Are all counts, offsets and indices consistent within `bytes` of memory? 0, or -EINVAL with a trace. */
+/* Are all counts, offsets and indices consistent within `bytes` of memory? 0, or -EINVAL with a
+ * trace. */
 int fly_plan_check(const struct fly_plan *plan, uint64_t bytes) __attribute__((warn_unused_result));
 
 #endif

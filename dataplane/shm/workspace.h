@@ -37,7 +37,7 @@ struct fly_workspace_header {
     uint32_t creator_pid;
     uint32_t huge_pages; /* 1: backed by huge pages */
     _Alignas(64) _Atomic uint32_t command; /* enum fly_command; written by the control plane */
-    _Atomic uint32_t quarantined; /* roots under suspicion still to be tried alone, see worker/restore.h */
+    _Atomic uint32_t quarantined; /* suspects still to be tried alone, see worker/restore.h */
     _Alignas(64) _Atomic uint64_t ticks_hz; /* written by the dataplane before it is ready */
     _Atomic uint64_t start_ticks;
 };
@@ -51,8 +51,8 @@ struct fly_workspace {
 };
 
 /* Makes the memory object, maps it, writes the header but for the magic. `plan` may already be
- * written at FLY_WORKSPACE_PLAN_AT by the caller afterwards. 0; -ENOMEM (a hint says how much was asked),
- * or another negative errno; nothing is left behind. */
+ * written at FLY_WORKSPACE_PLAN_AT by the caller afterwards. 0; -ENOMEM (a hint says how much was
+ * asked), or another negative errno; nothing is left behind. */
 int fly_workspace_create(struct fly_workspace *workspace, uint64_t bytes, bool huge_pages)
     __attribute__((warn_unused_result));
 
@@ -60,7 +60,8 @@ int fly_workspace_create(struct fly_workspace *workspace, uint64_t bytes, bool h
 void fly_workspace_publish(struct fly_workspace *workspace);
 
 /* Maps by descriptor; checks magic, version and size. 0; -EPROTO (not a workspace, or of another
- * version: the trace says which), or another negative errno. Takes no ownership of `fd` on failure. */
+ * version: the trace says which), or another negative errno. Takes no ownership of `fd` on
+ * failure. */
 int fly_workspace_attach(struct fly_workspace *workspace, int fd, bool read_only)
     __attribute__((warn_unused_result));
 

@@ -113,8 +113,10 @@ struct fly_plan {
     uint64_t frame_bytes;    /* payload of a frame */
     uint64_t idle_spin_ns;   /* adaptive: so long without work before sleeping */
 
-    uint32_t node_cnt, port_cnt, edge_cnt, target_cnt, slot_table_cnt, task_cnt, worker_cnt, plugin_cnt;
-    uint64_t nodes, ports, edges, targets, slots, tasks, workers, plugins; /* offsets of the tables */
+    uint32_t node_cnt, port_cnt, edge_cnt, target_cnt;
+    uint32_t slot_table_cnt, task_cnt, worker_cnt, plugin_cnt;
+    /* Offsets of the tables. */
+    uint64_t nodes, ports, edges, targets, slots, tasks, workers, plugins;
 };
 
 /* Tables. `targets`: uint32_t task indices. `slots`: uint16_t[FLY_SLOT_CNT] per table, an index

@@ -4,7 +4,6 @@
 
 /* FORMATS[0] is what people read. */
 static const char *const TEXT_OR_JSON[] = {"text", "json", NULL};
-static const char *const RUN_FORMATS[] = {"auto", "text", "json", NULL};
 static const char *const GRAPH_FORMATS[] = {"dot", "mermaid", NULL};
 static const char *const LEVELS[] = {"files", "static", NULL};
 static const char *const WHEN[] = {"auto", "always", "never", NULL};
@@ -78,9 +77,9 @@ static const struct fly_cli_option RUN_OPTIONS[] = {
                    "The name of this run. Not given: the pipeline's name, with a number behind it "
                    "if that one is running."},
      .value = "NAME"},
-    FORMAT("auto", RUN_FORMATS,
-           "The summary at the end, on standard output; auto: as text on a terminal's standard "
-           "error."),
+    FORMAT("text", TEXT_OR_JSON,
+           "The summary at the end: text on a terminal's standard error, or one JSON object on "
+           "standard output."),
     {.param = {.name = "progress",
                .type = FLY_PARAM_ENUM,
                .at = AT(progress),

@@ -1,4 +1,5 @@
 #include "cli/catalog.h"
+#include "cli/help.h"
 #include "cli/param_text.h"
 #include "config/options.h"
 #include "config/suggest.h"
@@ -16,8 +17,10 @@ static void print_param(struct fly_arena *arena, const struct fly_param *param, 
     fprintf(file, "  %-*s %s; %s%s%s\n", NAME_COLUMNS, name, fly_param_type_text(param->type),
             param->required || !param->preset ? "" : "default ", fly_param_default_text(param),
             *allowed ? fly_arena_print(arena, "; %s", allowed) : "");
-    if (param->help)
-        fprintf(file, "  %-*s %s\n", NAME_COLUMNS, "", param->help);
+    if (param->help) {
+        fprintf(file, "  %-*s ", NAME_COLUMNS, "");
+        fly_help_wrap(file, param->help, NAME_COLUMNS + 3, NAME_COLUMNS + 3);
+    }
     for (const struct fly_param *row = param->row; row && row->name; row++)
         print_param(arena, row, fly_arena_print(arena, "%s.NAME.", name), file);
 }
@@ -61,7 +64,8 @@ static void print_options(struct fly_arena *arena, const struct fly_node *type, 
 
 static void print_text(struct fly_arena *arena, const struct fly_node *type, FILE *file)
 {
-    fprintf(file, "%s (%s)\n%s\n", type->name, fly_values_kind_text(type->kind), type->help);
+    fprintf(file, "%s (%s)\n", type->name, fly_values_kind_text(type->kind));
+    fly_help_wrap(file, type->help, 0, 0);
     if (type->example)
         fprintf(file, "\nexample\n  %s\n", type->example);
     if (type->params)

@@ -14,8 +14,7 @@ const char *fly_command_value(struct fly_arena *arena, const struct fly_cli_opti
     return all;
 }
 
-/* Words of `text` in lines that begin at `indent`; the first one is at `column` already. */
-static void print_wrapped(FILE *file, const char *text, size_t indent, size_t column)
+void fly_help_wrap(FILE *file, const char *text, size_t indent, size_t column)
 {
     while (*text) {
         size_t bytes = strcspn(text, " ");
@@ -40,7 +39,7 @@ void fly_help_overview(FILE *file)
           file);
     for (const struct fly_command *command = fly_commands(); command->name; command++) {
         fprintf(file, "  %-12s", command->name);
-        print_wrapped(file, command->help, 14, 14);
+        fly_help_wrap(file, command->help, 14, 14);
     }
     fputs("\nflyover COMMAND --help explains a command. To begin with:\n"
           "  flyover new generate/stdout >my.yaml\n  flyover run my.yaml\n",
@@ -55,7 +54,7 @@ static void print_option(const struct fly_call *call, const struct fly_cli_optio
     if (column >= HELP_COLUMN)
         column = fprintf(file, "\n") - 1;
     fprintf(file, "%*s", HELP_COLUMN - column, "");
-    print_wrapped(file, option->param.help, HELP_COLUMN, HELP_COLUMN);
+    fly_help_wrap(file, option->param.help, HELP_COLUMN, HELP_COLUMN);
 }
 
 /* Each line of the text, indented. */
@@ -74,10 +73,10 @@ int fly_help_command(const struct fly_call *call, const struct fly_command *comm
     fprintf(file, "usage: flyover %s%s%s%s\n\n", command->name,
             command->options ? " [OPTION...]" : "", *command->operands ? " " : "",
             command->operands);
-    print_wrapped(file, command->help, 0, 0);
+    fly_help_wrap(file, command->help, 0, 0);
     if (command->text) {
         fputc('\n', file);
-        print_wrapped(file, command->text, 0, 0);
+        fly_help_wrap(file, command->text, 0, 0);
     }
     for (const struct fly_cli_option *option = command->options; option && option->param.name;
          option++) {

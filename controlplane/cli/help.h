@@ -7,6 +7,9 @@
 
 #include "cli/command.h"
 
+/* Words of `text` in lines that begin at `indent`; the first one is at `column` already. */
+void fly_help_wrap(FILE *file, const char *text, size_t indent, size_t column);
+
 /* All commands, a line each. */
 void fly_help_overview(FILE *file);
 

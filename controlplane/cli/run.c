@@ -73,7 +73,7 @@ int fly_cli_run(const struct fly_call *call)
     struct fly_run_options options = {
         .opt_instance = given->instance.bytes ? given->instance.text : NULL,
         .duration_ns = given->duration_ns,
-        .format = (enum fly_format)given->format,
+        .json = given->format != 0,
         .json_log = given->log_format != 0,
         .progress = (enum fly_progress)given->progress,
         .huge_pages = (enum fly_huge_pages)given->huge_pages,

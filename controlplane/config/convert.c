@@ -64,6 +64,8 @@ static bool check_range(const struct conversion *conversion, double number)
 
 static bool want_scalar(const struct conversion *conversion, const char *what)
 {
+    if (conversion->from->broken)
+        return false;
     if (fly_yaml_is_null(conversion->from))
         return REFUSE(conversion, "leave the key out to get the default", "'%s' has no value",
                       conversion->key);

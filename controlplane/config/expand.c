@@ -4,7 +4,7 @@
 
 struct expansion {
     struct fly_config *config;
-    const struct fly_yaml *scalar;
+    struct fly_yaml *scalar;
     char *out;
     size_t out_bytes, max_bytes;
 };
@@ -26,8 +26,18 @@ static void append(struct expansion *expansion, const char *text, size_t bytes)
 static void refuse(struct expansion *expansion, const char *hint, const char *what,
                    struct fly_string name)
 {
+    expansion->scalar->broken = true;
     FLY_CONFIG_ERROR(expansion->config, expansion->scalar->at, NULL, NULL, hint, "%s '%.*s'", what,
                      (int)name.bytes, name.text);
+}
+
+static void refuse_with_message(struct expansion *expansion, struct fly_string name,
+                                struct fly_string message)
+{
+    expansion->scalar->broken = true;
+    FLY_CONFIG_ERROR(expansion->config, expansion->scalar->at, NULL, NULL,
+                     "the environment variable is not set", "%.*s: %.*s", (int)name.bytes,
+                     name.text, (int)message.bytes, message.text);
 }
 
 static uint32_t name_bytes(const char *text, const char *end)
@@ -72,9 +82,8 @@ static void expand_one(struct expansion *expansion, struct fly_string inside)
     else if (is_default)
         append(expansion, rest + 2, (size_t)(end - rest - 2));
     else if (is_message)
-        FLY_CONFIG_ERROR(expansion->config, expansion->scalar->at, NULL, NULL,
-                         "the environment variable is not set", "%.*s: %.*s", (int)name.bytes,
-                         name.text, (int)(end - rest - 2), rest + 2);
+        refuse_with_message(expansion, name,
+                            (struct fly_string){rest + 2, (uint32_t)(end - rest - 2)});
     else
         refuse(expansion, "set it, or give a default: ${NAME:-default}",
                "there is no environment variable", name);
@@ -106,6 +115,8 @@ static void expand_scalar(struct fly_config *config, struct fly_yaml *scalar)
             at += at < end && *at == '$';
         }
     }
+    if (scalar->broken)
+        return;
     scalar->text = fly_arena_text(config->arena, expansion.out, expansion.out_bytes);
     scalar->plain = scalar->plain && expansion.out_bytes > 0;
 }

@@ -4,6 +4,7 @@ static const char *const IDLE[] = {"adaptive", "spin", NULL};
 static const char *const GROUPINGS[] = {"local", "shuffle", "key", "broadcast", "global", NULL};
 
 /* Doubles are exact up to here, and nobody waits longer: 100 days. */
+#define TIB 1099511627776.0
 #define LONGEST_NS 8640000e9
 #define SHORTEST_NS 1e6
 
@@ -70,7 +71,7 @@ static const struct fly_param RETENTION[] = {
     {.name = "retain_bytes",
      .type = FLY_PARAM_SIZE,
      .at = offsetof(struct fly_node_options, retain_bytes),
-     .max = 1e12,
+     .max = TIB,
      .help =
          "Memory per task for copies that retries and dead letters need. Not given: 0 where the "
          "node can send again by itself, else 64MiB for sources and 8MiB for stages."},
@@ -104,7 +105,7 @@ static const struct fly_param HOLDING[] = {
      .type = FLY_PARAM_SIZE,
      .at = offsetof(struct fly_node_options, hold_bytes),
      .min = 4096,
-     .max = 1e12,
+     .max = TIB,
      .help = "Memory per task for what it holds. Not given: 4MiB."},
     {.name = NULL},
 };
@@ -114,7 +115,7 @@ static const struct fly_param KEYED_STATE[] = {
      .type = FLY_PARAM_SIZE,
      .at = offsetof(struct fly_node_options, state_bytes),
      .min = 4096,
-     .max = 1e12,
+     .max = TIB,
      .help = "Memory per task for state by key. Not given: 64MiB."},
     {.name = NULL},
 };

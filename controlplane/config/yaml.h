@@ -24,7 +24,8 @@ enum fly_yaml_kind { FLY_YAML_SCALAR, FLY_YAML_LIST, FLY_YAML_MAP };
 
 struct fly_yaml {
     enum fly_yaml_kind kind;
-    bool plain; /* a scalar without quotes */
+    bool plain;  /* a scalar without quotes */
+    bool broken; /* it could not be expanded, which was told already */
     struct fly_position at;
     struct fly_string text;       /* scalars */
     struct fly_yaml_entry *entry; /* of maps; of lists, where keys are empty */

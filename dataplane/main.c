@@ -98,16 +98,23 @@ static int run_worker(void *arg)
 
 /* --- Setup ----------------------------------------------------------------------------------- */
 
-static const struct fly_node *find_node(const struct dataplane *dataplane, const char *type)
+/* A source and a sink may share a name. */
+static bool is_type(const struct fly_node *node, const struct fly_plan_node *wanted)
+{
+    return node->kind == wanted->kind && strcmp(node->name, wanted->type) == 0;
+}
+
+static const struct fly_node *find_node(const struct dataplane *dataplane,
+                                        const struct fly_plan_node *wanted)
 {
     const struct fly_node *const *builtin = fly_builtin_nodes();
     for (uint32_t i = 0; builtin[i]; i++)
-        if (strcmp(builtin[i]->name, type) == 0)
+        if (is_type(builtin[i], wanted))
             return builtin[i];
     for (uint32_t p = 0; p < dataplane->plugin_cnt; p++) {
         const struct fly_node *const *node = dataplane->plugin[p].plugin->nodes;
         for (uint32_t i = 0; node[i]; i++)
-            if (strcmp(node[i]->name, type) == 0)
+            if (is_type(node[i], wanted))
                 return node[i];
     }
     return NULL;
@@ -127,7 +134,7 @@ static int load_nodes(struct dataplane *dataplane)
         dataplane->plugin_cnt++;
     }
     for (uint32_t i = 0; i < plan->node_cnt; i++) {
-        dataplane->node[i] = find_node(dataplane, fly_plan_nodes(plan)[i].type);
+        dataplane->node[i] = find_node(dataplane, &fly_plan_nodes(plan)[i]);
         if (!dataplane->node[i])
             return FLY_ERR(EPROTO, "no node type '%s' here", fly_plan_nodes(plan)[i].type);
     }

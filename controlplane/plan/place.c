@@ -135,7 +135,7 @@ static void put_on(struct fly_builder *builder, uint32_t idx, uint64_t workers)
     builder->runs_on[idx] = workers;
     builder->node[idx].task_cnt = (uint32_t)__builtin_popcountll(workers);
     for (uint32_t i = 0; i < builder->head.worker_cnt; i++)
-        builder->worker[i].task_cnt += workers >> i & 1;
+        builder->worker[i].task_cnt += (uint32_t)(workers >> i & 1);
 }
 
 /* First the nodes that run everywhere, then the others where the fewest tasks are. */

@@ -90,11 +90,12 @@ struct fly_string fly_arena_text(struct fly_arena *arena, const char *text, size
 char *fly_arena_print(struct fly_arena *arena, const char *fmt, ...)
 {
     va_list args, again;
+    FLY_CHECK(fmt, "no format");
     va_start(args, fmt);
     va_copy(again, args);
     int bytes = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
-    FLY_CHECK(bytes >= 0, "cannot format '%s'", fmt);
+    FLY_CHECK(bytes >= 0, "a text can't be formatted");
     char *text = fly_arena_take(arena, (size_t)bytes + 1);
     vsnprintf(text, (size_t)bytes + 1, fmt, again);
     va_end(again);

@@ -1,8 +1,8 @@
 /* outbox.h - updates on their way to the worker that owns a root.
  *
- * Idea       Consecutive updates of one root become one record. What the ack ring has no room for stays
- *            here; when the box fills, records are merged by the owner's slot, so it can never hold
- *            more than two per slot and adding never fails or waits.
+ * Idea       Consecutive updates of one root become one record. What the ack ring has no room for
+ *            stays here; when the box fills, records are merged by the owner's slot, so it can
+ *            never hold more than two per slot and adding never fails or waits.
  * Owner      The sending worker's thread.
  * Memory     The caller's, sized by fly_outbox_footprint() for the owner's number of slots.
  * Cost       A 16-byte record per root and batch.
@@ -28,7 +28,8 @@ static FLY_ALWAYS_INLINE struct fly_ring_pair fly_ack_xor(struct fly_root root, 
 {
     return (struct fly_ring_pair){(root.bits << 8 >> 8) | (uint64_t)FLY_ACK_XOR << 56, xor_ids};
 }
-static inline struct fly_ring_pair fly_ack_fail(struct fly_root root, uint32_t reason, uint32_t node)
+static inline struct fly_ring_pair fly_ack_fail(struct fly_root root, uint32_t reason,
+                                                uint32_t node)
 {
     return (struct fly_ring_pair){(root.bits << 8 >> 8) | (uint64_t)FLY_ACK_FAIL << 56,
                                   (uint64_t)(node & 0xffff) << 16 | (reason & 0xffff)};

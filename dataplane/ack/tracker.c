@@ -23,12 +23,13 @@ void fly_tracker_range(struct fly_tracker *tracker, struct fly_root_range *range
     }
 }
 
-/* Copies what the entry holds; false: nothing unfinished. The name is read before and after, and every
- * change of root comes with a new name, so both looks were at the same root. */
+/* Copies what the entry holds; false: nothing unfinished. The name is read before and after, and
+ * every change of root comes with a new name, so both looks were at the same root. */
 static bool look(const struct fly_root_entry *entry, struct fly_open_root *out)
 {
     for (;;) {
-        /* Acquire, each: keeps the order of the looks. Partners: begin, rename and free in tracker.h. */
+        /* Acquire, each: keeps the order of the looks. Partners: begin, rename and free in
+         * tracker.h. */
         out->root = atomic_load_explicit(&entry->root, memory_order_acquire);
         uint8_t state = atomic_load_explicit(&entry->state, memory_order_acquire);
         if (state == FLY_ROOT_FREE)

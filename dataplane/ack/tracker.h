@@ -1,15 +1,15 @@
 /* tracker.h - the ack trees of the roots that one worker owns.
  *
- * Idea       A root's attempt is one line of an array: the XOR of the edge ids of its tree. Every id enters
- *            twice, when a run is made and when it is done; the tree is done when the XOR is zero and
- *            the call that emits the root has returned. (The algorithm of Storm's ackers, with the
- *            emission guarded and attempts named apart.)
+ * Idea       A root's attempt is one line of an array: the XOR of the edge ids of its tree. Every
+ *            id enters twice, when a run is made and when it is done; the tree is done when the
+ *            XOR is zero and the call that emits the root has returned. (The algorithm of Storm's
+ *            ackers, with the emission guarded and attempts named apart.)
  * Owner      The worker's thread. After its death the control plane reads it (fly_tracker_scan).
  * Memory     In the workspace, sized by fly_tracker_footprint().
  * Cost       One cache line per root; an update needs no hashing and no search.
  * When full  Cannot fill: a source is polled for as many roots as its range has free slots.
- * Rule       Every access names the attempt it means and is ignored when the slot holds another: late,
- *            repeated and foreign updates do nothing but count.
+ * Rule       Every access names the attempt it means and is ignored when the slot holds another:
+ *            late, repeated and foreign updates do nothing but count.
  * See also   worker/roots.h (what happens at the end of an attempt), wheel.h, outbox.h
  */
 #ifndef FLY_ACK_TRACKER_H
@@ -38,7 +38,8 @@ enum {
     FLY_ROOT_UNDER_WAY = 1 << 8, /* only in fly_open_root: the last of its attempts has not ended */
 };
 
-/* All fields are read by another process only after the owner's death, or through fly_tracker_scan. */
+/* All fields are read by another process only after the owner's death, or through
+ * fly_tracker_scan. */
 struct fly_root_entry {
     _Atomic uint64_t root; /* name of the current attempt */
     uint64_t xor_ids;
@@ -121,7 +122,8 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *fly_tracker_begin(struct fly_tra
     return entry;
 }
 
-/* Gives the slot's next attempt a new name, so that what is still under way for the old one is late. */
+/* Gives the slot's next attempt a new name, so that what is still under way for the old one is
+ * late. */
 static FLY_ALWAYS_INLINE void fly_tracker_rename(struct fly_root_entry *entry)
 {
     struct fly_root next = fly_root_next(fly_root_name(entry));
@@ -161,7 +163,8 @@ static FLY_ALWAYS_INLINE bool fly_tracker_apply(struct fly_root_entry *entry, ui
     return entry->xor_ids == 0 && fly_root_state(entry) == FLY_ROOT_LIVE;
 }
 
-/* The emitting call has returned: enters the ids of what it emitted; true: the tree is done already. */
+/* The emitting call has returned: enters the ids of what it emitted; true: the tree is done
+ * already. */
 static FLY_ALWAYS_INLINE bool fly_tracker_close(struct fly_root_entry *entry, uint64_t xor_ids)
 {
     fly_root_set(entry, FLY_ROOT_LIVE);
@@ -177,9 +180,9 @@ struct fly_open_root {
     uint32_t flags;
 };
 
-/* Copies the unfinished roots of slots [first, first + cnt) to out[0..max); returns how many. Safe while
- * the owner runs: a slot whose root ends meanwhile is left out or seen as its next root, never as a
- * mixture of both. */
+/* Copies the unfinished roots of slots [first, first + cnt) to out[0..max); returns how many. Safe
+ * while the owner runs: a slot whose root ends meanwhile is left out or seen as its next root,
+ * never as a mixture of both. */
 uint32_t fly_tracker_scan(const struct fly_tracker *tracker, uint32_t first, uint32_t cnt,
                           struct fly_open_root *out, uint32_t max);
 

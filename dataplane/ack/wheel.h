@@ -1,13 +1,13 @@
 /* wheel.h - retries that wait for their time, without a scan.
  *
- * Idea       Deadlines fall into 256 buckets of 8 ms; only the buckets that the clock passes are walked,
- *            and what is not due there yet (a later turn of the wheel) stays.
+ * Idea       Deadlines fall into 256 buckets of 8 ms; only the buckets that the clock passes are
+ *            walked, and what is not due there yet (a later turn of the wheel) stays.
  * Owner      One worker thread.
  * Memory     Buckets here; entries are linked through the tracker's own array.
  * Cost       O(1) to arm; an advance touches the entries of the buckets it passes.
  * When full  Cannot fill.
- * Caveat     A deadline is late by up to one bucket, never early. The clock is the timeout clock in ms,
- *            which may wrap.
+ * Caveat     A deadline is late by up to one bucket, never early. The clock is the timeout clock
+ *            in ms, which may wrap.
  * See also   tests/unit/dataplane/ack/test_wheel.c
  */
 #ifndef FLY_ACK_WHEEL_H
@@ -20,7 +20,7 @@ enum { FLY_WHEEL_BUCKETS = 256, FLY_WHEEL_SHIFT = 3 };
 struct fly_wheel {
     struct fly_tracker *tracker;
     uint32_t bucket[FLY_WHEEL_BUCKETS]; /* first slot, or FLY_SLOT_NONE */
-    uint32_t passed;                    /* clock >> FLY_WHEEL_SHIFT up to which buckets were walked */
+    uint32_t passed; /* clock >> FLY_WHEEL_SHIFT up to which buckets were walked */
     uint32_t armed_cnt;
 };
 

@@ -1,7 +1,8 @@
 /* uring.h - a worker's io_uring: file requests of its tasks, and sleeping until something comes.
  *
- * Idea       Requests go in as they come and are submitted once per turn; completions are polled from
- *            shared memory. A sleeping worker waits in io_uring_enter, its eventfd being one request.
+ * Idea       Requests go in as they come and are submitted once per turn; completions are polled
+ *            from shared memory. A sleeping worker waits in io_uring_enter, its eventfd being one
+ *            request.
  * Owner      One worker thread; fly_uring_wake from any thread of the process.
  * Memory     The kernel's rings and a table of FLY_URING_MAX requests.
  * When full  fly_uring_submit returns -EBUSY; the task tries again after its next completion.

@@ -1,7 +1,7 @@
 /* blocks.h - a bounded store for copies of messages: fixed blocks, linked into chains.
  *
- * Idea       Blocks of 256 bytes on a LIFO free list. A copy takes exactly as many as it needs, so room is
- *            known before the copy is made, and no order of freeing can fragment it.
+ * Idea       Blocks of 256 bytes on a LIFO free list. A copy takes exactly as many as it needs, so
+ *            room is known before the copy is made, and no order of freeing can fragment it.
  * Owner      One worker thread.
  * Memory     The caller's (the workspace), sized by fly_blocks_footprint().
  * Cost       O(blocks of the message).

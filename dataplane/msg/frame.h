@@ -1,13 +1,16 @@
-/* frame.h - the fixed-size buffer that carries messages across an edge, and how it is written and read.
+/* frame.h - the fixed-size buffer that carries messages across an edge, and how it is written and
+ * read.
  *
- * Idea       A frame holds runs: consecutive messages of one attempt share a run header, so tracking costs
- *            per run. A run's edge id is mix(the frame's seed, run index): never stored, known to both ends.
+ * Idea       A frame holds runs: consecutive messages of one attempt share a run header, so
+ *            tracking costs per run. A run's edge id is mix(the frame's seed, run index): never
+ *            stored, known to both ends.
  * Owner      One worker at a time: the sender while it fills, the receiver until it sends it home.
- * Memory     In the workspace; a stride is an odd number of cache lines, else headers alias in the cache.
- * Trust      The reader believes nothing: lengths and counts are checked against the frame's end, and a
- *            frame that does not parse yields what was whole before the bad place.
- * Large      A message that needs more than one frame travels in a chain, a frame's `next` naming the
- *            following one; its first frame starts with a run of one message, as always.
+ * Memory     In the workspace; a stride is an odd number of cache lines, else headers alias in the
+ *            cache.
+ * Trust      The reader believes nothing: lengths and counts are checked against the frame's end,
+ *            and a frame that does not parse yields what was whole before the bad place.
+ * Large      A message that needs more than one frame travels in a chain, a frame's `next` naming
+ *            the following one; its first frame starts with a run of one message, as always.
  * See also   tests/unit/dataplane/msg/test_frame.c, tests/fuzz/fuzz_frame.c
  */
 #ifndef FLY_MSG_FRAME_H
@@ -147,8 +150,8 @@ static FLY_ALWAYS_INLINE void fly_copy_small(uint8_t *to, const void *from, uint
     }
 }
 
-/* Appends a message to the open run, or to a new one when `new_run`; there must be room (fly_frame_need).
- * Returns the new run's edge id, which the caller must register, or 0. */
+/* Appends a message to the open run, or to a new one when `new_run`; there must be room
+ * (fly_frame_need). Returns the new run's edge id, which the caller must register, or 0. */
 static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writer, uint64_t root,
                                                    const struct fly_msg *msg, uint32_t key_at,
                                                    bool new_run)
@@ -162,9 +165,12 @@ static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writ
         id = fly_run_id(frame->seed, frame->run_cnt++);
     }
     struct fly_wire_msg *wire = (struct fly_wire_msg *)(void *)writer->at;
-    *wire = (struct fly_wire_msg){(uint16_t)msg->payload_bytes, (uint16_t)msg->key_bytes,
-                                  (uint16_t)key_at,             (uint16_t)msg->meta_bytes,
-                                  msg->flags,                   msg->key_hash};
+    *wire = (struct fly_wire_msg){(uint16_t)msg->payload_bytes,
+                                  (uint16_t)msg->key_bytes,
+                                  (uint16_t)key_at,
+                                  (uint16_t)msg->meta_bytes,
+                                  msg->flags,
+                                  msg->key_hash};
     uint8_t *data = (uint8_t *)(wire + 1);
     fly_copy_small(data, msg->payload, msg->payload_bytes + msg->meta_bytes);
     if (key_at == FLY_KEY_APART)
@@ -178,8 +184,8 @@ static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writ
     return id;
 }
 
-/* Reading a frame, a batch at a time. The copies of used_bytes and run_cnt are taken once: the sender
- * may be another process. */
+/* Reading a frame, a batch at a time. The copies of used_bytes and run_cnt are taken once: the
+ * sender may be another process. */
 struct fly_frame_reader {
     const struct fly_frame *frame;
     const uint8_t *at, *end;
@@ -218,8 +224,8 @@ static inline uint32_t fly_chain_length(uint64_t content_bytes, uint64_t frame_b
                : (uint32_t)(1 + (content_bytes - first + frame_bytes - 1) / frame_bytes);
 }
 
-/* Writes a large message into the frames table[indices[0..cnt)], all opened with fly_frame_open, and
- * links them by next. Returns the edge id of its run. */
+/* Writes a large message into the frames table[indices[0..cnt)], all opened with fly_frame_open,
+ * and links them by next. Returns the edge id of its run. */
 uint64_t fly_chain_write(struct fly_frame *const *table, const uint32_t *indices, uint32_t cnt,
                          uint64_t frame_bytes, uint64_t root, const struct fly_msg *msg);
 

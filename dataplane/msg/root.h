@@ -1,10 +1,11 @@
 /* root.h - the name of one attempt of one root, as every message of its tree carries it.
  *
- * Idea       {worker, slot, generation} in one word. A generation is used once, ever: its high bits are
- *            the owner's incarnation, its low bits count the slot's attempts.
- * Layout     63..56 worker, 55..36 slot of the worker's tracker, 35..28 incarnation, 27..0 attempt.
- * Caveat     A slot's attempts wrap after 2^28: at 3,000 attempts of one slot per second after a day, far
- *            beyond any late ack.
+ * Idea       {worker, slot, generation} in one word. A generation is used once, ever: its high
+ *            bits are the owner's incarnation, its low bits count the slot's attempts.
+ * Layout     63..56 worker, 55..36 slot of the worker's tracker, 35..28 incarnation, 27..0
+ *            attempt.
+ * Caveat     A slot's attempts wrap after 2^28: at 3,000 attempts of one slot per second after a
+ *            day, far beyond any late ack.
  */
 #ifndef FLY_MSG_ROOT_H
 #define FLY_MSG_ROOT_H

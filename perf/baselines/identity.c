@@ -1,8 +1,9 @@
-/* identity.c - generate, identity, drop in one loop, without an engine: the baseline of a fused chain.
+/* identity.c - generate, identity, drop in one loop, without an engine: the baseline of a fused
+ * chain.
  *
- * A batch of 32 messages of 64 bytes is made, each by a copy of a template with its number in front; each is
- * copied once more; each is looked at and dropped. Between the three the compiler must assume that anybody
- * looks at the messages, else it would leave out what nobody asks for.
+ * A batch of 32 messages of 64 bytes is made, each by a copy of a template with its number in
+ * front; each is copied once more; each is looked at and dropped. Between the three the compiler
+ * must assume that anybody looks at the messages, else it would leave out what nobody asks for.
  *
  *   identity [-r ROUNDS] [-n MESSAGES]
  *

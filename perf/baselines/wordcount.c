@@ -1,13 +1,16 @@
-/* wordcount.c - counts the words of a file in one loop, as fast as we can: the baseline of word count.
+/* wordcount.c - counts the words of a file in one loop, as fast as we can: the baseline of word
+ * count.
  *
- * Words are what lies between bytes <= 0x20. Whitespace is found 64 bytes at a time, as bits; where they
- * change, a word starts or ends. Counts are in a table with open addressing, whose keys are the words
- * themselves; words over 16 bytes have a table of their own, which points into the mapped file.
+ * Words are what lies between bytes <= 0x20. Whitespace is found 64 bytes at a time, as bits;
+ * where they change, a word starts or ends. Counts are in a table with open addressing, whose keys
+ * are the words themselves; words over 16 bytes have a table of their own, which points into the
+ * mapped file.
  *
  *   wordcount [-r ROUNDS] [-o FILE] TEXT
  *
- * Prints for each round: words, distinct words, seconds, words per second. A round is all there is to do: it
- * maps the file and builds the table anew. FILE gets the counts, as lines {"key": "...", "count": ...}. */
+ * Prints for each round: words, distinct words, seconds, words per second. A round is all there is
+ * to do: it maps the file and builds the table anew. FILE gets the counts, as lines {"key": "...",
+ * "count": ...}. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -141,7 +144,8 @@ static FLY_NOINLINE void count_long(struct table *table, const uint8_t *word, ui
     }
 }
 
-/* No branch depends on the length of a word of up to 16 bytes: it would be mispredicted half of the time. */
+/* No branch depends on the length of a word of up to 16 bytes: it would be mispredicted half of
+ * the time. */
 static FLY_ALWAYS_INLINE void count_word(struct table *table, const uint8_t *word, uint32_t bytes)
 {
     static const FLY_ALIGNED(FLY_CACHE_LINE) uint8_t mask[32] = {
@@ -186,8 +190,8 @@ static FLY_ALWAYS_INLINE uint64_t spaces_of(const uint8_t *at)
 #endif
 }
 
-/* Where words start and end in [from, from + bytes), in turns; *before says whether the byte before was
- * whitespace (1) or not (0). Returns how many edges there are. */
+/* Where words start and end in [from, from + bytes), in turns; *before says whether the byte
+ * before was whitespace (1) or not (0). Returns how many edges there are. */
 static uint32_t find_edges(const uint8_t *from, size_t bytes, uint64_t *before, uint32_t *edge)
 {
     uint32_t cnt = 0;
@@ -195,7 +199,8 @@ static uint32_t find_edges(const uint8_t *from, size_t bytes, uint64_t *before, 
         uint64_t spaces = spaces_of(from + i);
         uint64_t changes = spaces ^ (spaces << 1 | *before);
         *before = spaces >> 63;
-        /* Eight at a time, some of them for nothing, so that one branch is predicted and not eight. */
+        /* Eight at a time, some of them for nothing, so that one branch is predicted and not
+         * eight. */
         uint32_t left = (uint32_t)__builtin_popcountll(changes);
         for (uint32_t *at = edge + cnt; changes; at += 8)
             for (int j = 0; j < 8; j++, changes &= changes - 1)
@@ -209,7 +214,7 @@ static uint32_t find_edges(const uint8_t *from, size_t bytes, uint64_t *before, 
 static uint64_t count_words(struct table *table, const struct text *text)
 {
     static const size_t step = CHUNK_BYTES;
-    uint32_t edge[CHUNK_BYTES + 64];
+    uint32_t edge[CHUNK_BYTES + 64] = {0};
     uint64_t words = 0, before = 1;
     const uint8_t *open = NULL; /* start of a word that goes on from the last chunk */
     for (size_t done = 0; done <= text->bytes; done += step) {

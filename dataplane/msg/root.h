@@ -12,6 +12,8 @@
 
 #include "base/check.h"
 
+#include <stdatomic.h>
+
 enum { FLY_ROOT_SLOT_MAX = 1 << 20, FLY_ROOT_WORKER_MAX = 256, FLY_ROOT_ATTEMPT_BITS = 28 };
 #define FLY_ROOT_NONE UINT64_C(0) /* attempt 0 is never given out */
 
@@ -44,6 +46,29 @@ static inline struct fly_root fly_root_next(struct fly_root root)
     uint32_t attempt = (fly_root_attempt(root) + 1) & 0x0fffffff;
     uint64_t rest = root.bits & ~UINT64_C(0x0fffffff);
     return (struct fly_root){rest | (attempt ? attempt : 1)};
+}
+
+/* What messages are anchored to while a call works on them: the attempt, and the XOR of the edge ids of
+ * what was emitted for it so far. A root being emitted is anchored to its own line of the tracker;
+ * what came in a frame or from a hold to a cell of the running call (worker/note.h). */
+struct fly_anchor {
+    _Atomic uint64_t root;
+    uint64_t xor_ids;
+    uint8_t kind;    /* enum fly_anchor_kind */
+    uint8_t failed;  /* its attempt has been failed already */
+    uint16_t holder; /* the task, among the worker's, that owns the root or held the message */
+    uint32_t block;  /* copy that is freed with it, or UINT32_MAX */
+};
+
+enum fly_anchor_kind {
+    FLY_ANCHOR_ROOT, /* in the tracker */
+    FLY_ANCHOR_RUN,  /* xor_ids starts with the run's or held message's own id */
+    FLY_ANCHOR_KEPT, /* a run that goes on in a later call: not closed with the others */
+};
+
+static FLY_ALWAYS_INLINE struct fly_root fly_anchor_root(const struct fly_anchor *anchor)
+{
+    return (struct fly_root){atomic_load_explicit(&anchor->root, memory_order_relaxed)};
 }
 
 #endif

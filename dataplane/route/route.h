@@ -1,7 +1,7 @@
 /* route.h - which receiver of an edge gets a message.
  *
- * Idea       A key's 32-bit hash picks one of 1024 slots, the edge's table says whose it is. The hash and
- *            the slot of a key are the same in every process and release.
+ * Idea       A key's 32-bit hash picks one of 1024 slots, the edge's table says whose it is. The
+ *            hash and the slot of a key are the same in every process and release.
  * Owner      Tables: written by the plan; read by every sender.
  * Cost       About 2 ns per short key.
  */

@@ -1,7 +1,8 @@
-/* core.c - what the small steps of every message cost: frames, trackers, outboxes, the wheel, copies.
+/* core.c - what the small steps of every message cost: frames, trackers, outboxes, the wheel,
+ * copies.
  *
- * One thread; each step is repeated about a million times per round. Prints the best and the median of the
- * rounds in nanoseconds per step.
+ * One thread; each step is repeated about a million times per round. Prints the best and the
+ * median of the rounds in nanoseconds per step.
  *
  *   core [rounds]
  */

@@ -1,7 +1,7 @@
 /* fuzz.h - what a fuzz target is: one function that takes bytes of any kind and survives.
  *
- * Idea       Every target defines the function below. libFuzzer calls it with what it makes up (builds with
- *            -Dfuzz=true), replay.c with the files of its corpus (every build).
+ * Idea       Every target defines the function below. libFuzzer calls it with what it makes up
+ *            (builds with -Dfuzz=true), replay.c with the files of its corpus (every build).
  * Caveat     A finding is an abort, a sanitizer's report, or a hang.
  * See also   tests/fuzz/meson.build, tests/fuzz/corpus
  */

@@ -1,7 +1,8 @@
 /* fuzz_frame.c - frames that another process wrote: the readers believe nothing and stay inside.
  *
- * Input: a byte of frames (1 to 8), a byte of messages per read, then per frame its used_bytes (16 bits),
- * next (8 bits) and content, 512 bytes or what is left. Every other input is read as a chain. */
+ * Input: a byte of frames (1 to 8), a byte of messages per read, then per frame its used_bytes (16
+ * bits), next (8 bits) and content, 512 bytes or what is left. Every other input is read as a
+ * chain. */
 #include "fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -235,7 +235,7 @@ struct fate {
 
 static void deliver(struct fixture *fix, struct fate *fates, uint32_t cnt)
 {
-    struct fly_ring_pair got[64];
+    struct fly_ring_pair got[64] = {{0}};
     cnt = fly_ring16_pop_burst(&fix->rx, got, cnt);
     for (uint32_t i = 0; i < cnt; i++) {
         struct fly_root root = {(got[i].a << 8 >> 8) | (uint64_t)WORKER << 56};

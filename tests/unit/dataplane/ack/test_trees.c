@@ -1,8 +1,10 @@
-/* test_trees.c - whole ack trees in random order: the tracker, outboxes and ack rings against the truth.
+/* test_trees.c - whole ack trees in random order: the tracker, outboxes and ack rings against the
+ * truth.
  *
- * A worker owns a tracker of two slots; its two sources emit roots, slowly, call by call. Messages are done
- * here or at two other workers, whose updates take their time. Nothing may be acked while a message of it
- * lives, no attempt may end twice, and once everything has arrived no root may be left. */
+ * A worker owns a tracker of two slots; its two sources emit roots, slowly, call by call. Messages
+ * are done here or at two other workers, whose updates take their time. Nothing may be acked while
+ * a message of it lives, no attempt may end twice, and once everything has arrived no root may be
+ * left. */
 #include "ack/outbox.h"
 #include "ack/tracker.h"
 
@@ -212,7 +214,7 @@ static void step_send(struct sim *sim, struct sender *sender)
 
 static void step_receive(struct sim *sim, struct sender *sender)
 {
-    struct fly_ring_pair record;
+    struct fly_ring_pair record = {0};
     if (!fly_ring16_pop_burst(&sender->rx, &record, 1))
         return;
     struct fly_root root = {(record.a << 8 >> 8) | (uint64_t)OWNER << 56};

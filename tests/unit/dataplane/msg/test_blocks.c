@@ -215,7 +215,7 @@ static void test_random_operations_against_copies(void **state)
     for (size_t i = 0; i < sizeof(pool); i++)
         pool[i] = (uint8_t)fly_rng_next(&rng);
     static struct model model;
-    open_store(&fix, 100 * 256);
+    open_store(&fix, UINT64_C(100) * FLY_BLOCK_BYTES);
     model = (struct model){.room = 100};
     for (int op = 0; op < OP_CNT; op++) {
         /* Long phases of filling and of emptying, so that full and empty both happen. */

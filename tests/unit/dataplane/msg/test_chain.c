@@ -19,7 +19,7 @@ static void open_frames(struct fixture *fix, uint32_t cnt, uint64_t frame_bytes)
 {
     struct fly_frame_writer writer;
     *fix = (struct fixture){.frame_bytes = frame_bytes, .cnt = cnt, .frame = fix->table + FIRST};
-    assert_true(cnt <= FRAME_MAX);
+    FLY_CHECK(cnt > 0 && cnt <= FRAME_MAX, "%u frames", cnt);
     uint64_t bytes = sizeof(struct fly_frame) + fly_align_up(frame_bytes, FLY_CACHE_LINE);
     for (uint32_t i = 0; i < cnt; i++) {
         fix->frame[i] = aligned_alloc(FLY_CACHE_LINE, bytes);
@@ -307,7 +307,8 @@ static void test_lengths_that_lie_are_refused(void **state)
     free(bytes);
 }
 
-/* A chain's first frame is no frame of small messages: the reader of those finds no message in it. */
+/* A chain's first frame is no frame of small messages: the reader of those finds no message in it.
+ */
 static void test_the_reader_of_frames_refuses_a_chain(void **state)
 {
     (void)state;

@@ -53,7 +53,7 @@ static void test_a_key_goes_where_the_table_says(void **state)
     struct fly_msg msg[26];
     uint16_t target[26];
     char key[26][2] = {{0}};
-    for (uint16_t i = 0; i < FLY_SLOT_CNT; i++)
+    for (int i = 0; i < FLY_SLOT_CNT; i++)
         slots[i] = (uint16_t)(UINT16_MAX - i);
     for (int i = 0; i < 26; i++) {
         key[i][0] = (char)('a' + i);

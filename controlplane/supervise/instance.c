@@ -6,15 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { NUMBERS_MAX = 1000 };
+enum { NUMBERS_MAX = 1000, WAITS_MAX = 300, WAIT_NS = 10000000 };
 
 int fly_instance_folder(char *path, size_t bytes)
 {
@@ -60,7 +62,22 @@ static bool still_there(int fd, const char *path)
            mine.st_dev == named.st_dev;
 }
 
-int fly_instance_take(struct fly_instance *instance, const char *folder, const char *name)
+/* Locks the open file. The run that holds it may be dead and its dataplane about to be: waits. */
+static int lock(int fd, int waits_max)
+{
+    const struct timespec wait = {0, WAIT_NS};
+    for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+        if (errno != EWOULDBLOCK)
+            return -errno;
+        int pid = read_pid(fd);
+        if (pid <= 0 || kill(pid, 0) == 0 || errno != ESRCH || i == waits_max)
+            return -EBUSY;
+        nanosleep(&wait, NULL);
+    }
+    return 0;
+}
+
+static int set_name(struct fly_instance *instance, const char *folder, const char *name)
 {
     memset(instance, 0, sizeof(*instance));
     instance->fd = -1;
@@ -69,25 +86,35 @@ int fly_instance_take(struct fly_instance *instance, const char *folder, const c
         !name[0] || strchr(name, '/') || name[0] == '.')
         return FLY_ERR(EINVAL, "'%s' is not a name for an instance", name);
     snprintf(instance->name, sizeof(instance->name), "%s", name);
-    for (;;) {
+    return 0;
+}
+
+static int take(struct fly_instance *instance, const char *folder, const char *name, int waits_max)
+{
+    int rc = set_name(instance, folder, name);
+    while (!rc) {
         int fd = open(instance->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
             return FLY_ERR(errno, "cannot open %s: %s", instance->path, strerror(errno));
-        if (flock(fd, LOCK_EX | LOCK_NB)) {
-            int rc = errno == EWOULDBLOCK
-                         ? FLY_ERR(EBUSY, "instance '%s' runs already, as process %d", name,
-                                   read_pid(fd))
-                         : FLY_ERR(errno, "cannot lock %s: %s", instance->path, strerror(errno));
-            FLY_ERR_HINT("stop it, or give this one another name with --instance");
-            close(fd);
-            return rc;
-        }
-        if (still_there(fd, instance->path)) {
+        rc = lock(fd, waits_max);
+        if (!rc && still_there(fd, instance->path)) {
             instance->fd = fd;
             return 0;
         }
+        if (rc == -EBUSY) {
+            rc = FLY_ERR(EBUSY, "instance '%s' runs already, as process %d", name, read_pid(fd));
+            FLY_ERR_HINT("stop it, or give this one another name with --instance");
+        } else if (rc) {
+            rc = FLY_ERR(rc, "cannot lock %s: %s", instance->path, strerror(-rc));
+        }
         close(fd);
     }
+    return rc;
+}
+
+int fly_instance_take(struct fly_instance *instance, const char *folder, const char *name)
+{
+    return take(instance, folder, name, WAITS_MAX);
 }
 
 int fly_instance_take_free(struct fly_instance *instance, const char *folder, const char *name)
@@ -139,7 +166,7 @@ uint32_t fly_instance_clean(const char *folder)
         if (!suffix || strcmp(suffix, ".json") != 0 || suffix == entry->d_name)
             continue;
         *suffix = '\0';
-        if (fly_instance_take(&stale, folder, entry->d_name) == 0) {
+        if (take(&stale, folder, entry->d_name, 0) == 0) {
             fly_instance_release(&stale);
             removed_cnt++;
         }

@@ -2,6 +2,8 @@
  *
  * Idea       A file NAME.json in the runtime directory, locked (flock) by the run; the lock goes
  *            away with the process, so a file that can be locked belongs to nobody.
+ * Death      The run's dataplane inherits the lock: a run that was killed gives its name back when
+ *            its dataplane is gone, too. Who wants the name waits for that, seconds at most.
  * Where      /run/flyover for root, else $XDG_RUNTIME_DIR/flyover, else /tmp/flyover-UID.
  * Owner      The process that runs the pipeline.
  * See also   run.h, tests/unit/controlplane/supervise/test_instance.c

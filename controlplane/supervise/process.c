@@ -42,7 +42,7 @@ int fly_process_find(char *path, size_t bytes)
 }
 
 /* In the child, between fork and exec: nothing that allocates. */
-static void become(const char *path, int workspace_fd, int text_fd, pid_t parent)
+static void become(const char *path, struct fly_process_fds fds, int text_fd, pid_t parent)
 {
     char number[16];
     char *arguments[] = {(char *)(uintptr_t)path, (char *)(uintptr_t) "--workspace-fd", number,
@@ -57,15 +57,16 @@ static void become(const char *path, int workspace_fd, int text_fd, pid_t parent
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(71);
-    snprintf(number, sizeof(number), "%d", workspace_fd);
-    if (dup2(text_fd, STDERR_FILENO) < 0 || fcntl(workspace_fd, F_SETFD, 0))
+    snprintf(number, sizeof(number), "%d", fds.workspace);
+    if (dup2(text_fd, STDERR_FILENO) < 0 || fcntl(fds.workspace, F_SETFD, 0) ||
+        fcntl(fds.instance, F_SETFD, 0))
         _exit(71);
     execv(path, arguments);
     dprintf(STDERR_FILENO, "flyover-dataplane: cannot run %s: %s\n", path, strerror(errno));
     _exit(71);
 }
 
-int fly_process_start(struct fly_process *process, const char *path, int workspace_fd)
+int fly_process_start(struct fly_process *process, const char *path, struct fly_process_fds fds)
 {
     int pipes[2];
     memset(process, 0, sizeof(*process));
@@ -75,7 +76,7 @@ int fly_process_start(struct fly_process *process, const char *path, int workspa
     pid_t parent = getpid();
     pid_t pid = fork();
     if (pid == 0)
-        become(path, workspace_fd, pipes[1], parent);
+        become(path, fds, pipes[1], parent);
     int rc = pid < 0 ? FLY_ERR(errno, "cannot start a process: %s", strerror(errno)) : 0;
     close(pipes[1]);
     if (!rc) {

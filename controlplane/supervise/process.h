@@ -37,8 +37,14 @@ enum fly_ending {
  * build tree), or in ../libexec/flyover. 0, or -ENOENT with a trace. */
 int fly_process_find(char *path, size_t bytes) __attribute__((warn_unused_result));
 
+/* What a dataplane inherits. */
+struct fly_process_fds {
+    int workspace;
+    int instance; /* so that the instance's name stays taken until the dataplane, too, is gone */
+};
+
 /* Starts it on a workspace. 0 or a negative errno with a trace; nothing is left behind. */
-int fly_process_start(struct fly_process *process, const char *path, int workspace_fd)
+int fly_process_start(struct fly_process *process, const char *path, struct fly_process_fds fds)
     __attribute__((warn_unused_result));
 
 /* Hands over what it wrote to stderr since the last call, line by line, without the newline. At its

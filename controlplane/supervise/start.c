@@ -151,7 +151,8 @@ int fly_runner_launch(struct fly_runner *runner)
     if (!rc)
         rc = fill_workspace(runner);
     if (!rc)
-        rc = fly_process_start(&runner->process, runner->dataplane_path, runner->workspace.fd);
+        rc = fly_process_start(&runner->process, runner->dataplane_path,
+                               (struct fly_process_fds){runner->workspace.fd, runner->instance.fd});
     if (rc) {
         fly_workspace_close(&runner->workspace);
         runner->exit_code = exit_code_of(rc);

@@ -8,7 +8,8 @@ void fly_tracker_init(struct fly_tracker *tracker, uint32_t worker, uint32_t inc
         struct fly_root_entry *entry = &tracker->entry[i];
         struct fly_root root = fly_root_make(worker, i, incarnation, 1);
         *entry = (struct fly_root_entry){.next = FLY_SLOT_NONE};
-        atomic_init(&entry->root, root.bits);
+        atomic_init(&entry->anchor.root, root.bits);
+        entry->anchor.block = UINT32_MAX;
         atomic_init(&entry->state, FLY_ROOT_FREE);
     }
 }
@@ -19,7 +20,7 @@ void fly_tracker_range(struct fly_tracker *tracker, struct fly_root_range *range
     *range = (struct fly_root_range){first, cnt, cnt ? first : FLY_SLOT_NONE, cnt};
     for (uint32_t i = first; i < first + cnt; i++) {
         tracker->entry[i].next = i + 1 < first + cnt ? i + 1 : FLY_SLOT_NONE;
-        tracker->entry[i].task = task;
+        tracker->entry[i].anchor.holder = task;
     }
 }
 
@@ -30,7 +31,7 @@ static bool look(const struct fly_root_entry *entry, struct fly_open_root *out)
     for (;;) {
         /* Acquire, each: keeps the order of the looks. Partners: begin, rename and free in
          * tracker.h. */
-        out->root = atomic_load_explicit(&entry->root, memory_order_acquire);
+        out->root = atomic_load_explicit(&entry->anchor.root, memory_order_acquire);
         uint8_t state = atomic_load_explicit(&entry->state, memory_order_acquire);
         if (state == FLY_ROOT_FREE)
             return false;
@@ -39,7 +40,7 @@ static bool look(const struct fly_root_entry *entry, struct fly_open_root *out)
         out->flags = atomic_load_explicit(&entry->flags, memory_order_acquire);
         if (state == FLY_ROOT_OPEN || state == FLY_ROOT_LIVE)
             out->flags |= FLY_ROOT_UNDER_WAY;
-        if (atomic_load_explicit(&entry->root, memory_order_relaxed) == out->root)
+        if (atomic_load_explicit(&entry->anchor.root, memory_order_relaxed) == out->root)
             return true;
     }
 }

@@ -8,7 +8,9 @@
  * Memory     In the workspace, sized by fly_tracker_footprint().
  * Cost       One cache line per root; an update needs no hashing and no search.
  * When full  Cannot fill: a source is polled for as many roots as its range has free slots.
- * Rule       Every access names the attempt it means and is ignored when the slot holds another:
+ * Open       While the emitting call runs, messages are anchored to the entry itself: a slot is neither
+ *            renamed nor freed before the call has returned.
+ * Rule       Every update names the attempt it means and is ignored when the slot holds another:
  *            late, repeated and foreign updates do nothing but count.
  * See also   worker/roots.h (what happens at the end of an attempt), wheel.h, outbox.h
  */
@@ -35,27 +37,25 @@ enum {
     FLY_ROOT_SUSPECT = 1 << 1,   /* was being processed when a process died: tried alone */
     FLY_ROOT_DETACHED = 1 << 2,  /* nobody retries it */
     FLY_ROOT_JOINED = 1 << 3,    /* its end is its parents' end */
+    FLY_ROOT_FINAL = 1 << 4,     /* if this attempt fails there is no other */
     FLY_ROOT_UNDER_WAY = 1 << 8, /* only in fly_open_root: the last of its attempts has not ended */
 };
 
 /* All fields are read by another process only after the owner's death, or through
  * fly_tracker_scan. */
 struct fly_root_entry {
-    _Atomic uint64_t root; /* name of the current attempt */
-    uint64_t xor_ids;
-    _Atomic uint64_t id;  /* the source's */
-    uint64_t birth_ticks; /* of the first attempt */
-    uint32_t clock_ms;    /* timeout clock: when the attempt began, or when the next is due */
-    uint32_t next;        /* free list, wheel bucket or replay queue */
-    uint32_t parents;     /* FLY_ROOT_JOINED: first held message of the chain */
-    uint32_t retained;    /* copy for retries, or FLY_BLOCK_NONE */
-    uint16_t task;        /* owner, index among the worker's tasks */
-    uint16_t reason;      /* of the last failure */
-    uint16_t node;        /* where it failed */
+    struct fly_anchor anchor; /* root: name of the current attempt; block: copy kept for retries */
+    _Atomic uint64_t id;      /* the source's */
+    uint64_t birth_ticks;     /* of the first attempt */
+    uint32_t clock_ms;        /* timeout clock: when the attempt began, or when the next is due */
+    uint32_t next;            /* free list, wheel bucket or replay queue */
+    uint32_t parents;         /* FLY_ROOT_JOINED: first held message of the chain */
+    uint32_t port;            /* of a stage-owned root; a suspect's turn */
+    uint16_t reason;          /* of the last failure */
+    uint16_t node;            /* where it failed */
     _Atomic uint8_t state;
     _Atomic uint8_t flags;
-    _Atomic uint32_t attempts; /* tries begun */
-    uint32_t port;             /* of a stage-owned root */
+    _Atomic uint16_t attempts; /* tries begun */
 };
 _Static_assert(sizeof(struct fly_root_entry) == FLY_CACHE_LINE, "one line per root");
 
@@ -98,7 +98,7 @@ static FLY_ALWAYS_INLINE uint8_t fly_root_flags(const struct fly_root_entry *ent
 }
 static FLY_ALWAYS_INLINE struct fly_root fly_root_name(const struct fly_root_entry *entry)
 {
-    return (struct fly_root){atomic_load_explicit(&entry->root, memory_order_relaxed)};
+    return fly_anchor_root(&entry->anchor);
 }
 
 /* Opens the first attempt of a new root; the range must have a free slot. Returns its entry. */
@@ -111,7 +111,7 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *fly_tracker_begin(struct fly_tra
     struct fly_root_entry *entry = &tracker->entry[range->free_head];
     range->free_head = entry->next;
     range->free_cnt--;
-    entry->xor_ids = 0;
+    entry->anchor.xor_ids = 0;
     entry->birth_ticks = ticks;
     entry->clock_ms = clock_ms;
     /* Releases: who sees one of these sees the new name, too. Partner: look() in tracker.c. */
@@ -128,10 +128,10 @@ static FLY_ALWAYS_INLINE void fly_tracker_rename(struct fly_root_entry *entry)
 {
     struct fly_root next = fly_root_next(fly_root_name(entry));
     /* Release: who sees the new name sees that the old root ended. Partner: look() in tracker.c. */
-    atomic_store_explicit(&entry->root, next.bits, memory_order_release);
+    atomic_store_explicit(&entry->anchor.root, next.bits, memory_order_release);
 }
 
-/* Frees a slot whose root has ended. */
+/* Frees a slot whose root has ended and whose emitting call has returned. */
 static FLY_ALWAYS_INLINE void fly_tracker_free(struct fly_tracker *tracker,
                                                struct fly_root_range *range,
                                                struct fly_root_entry *entry)
@@ -159,17 +159,15 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *fly_tracker_find(struct fly_trac
 /* Enters ids; true: the tree is done. */
 static FLY_ALWAYS_INLINE bool fly_tracker_apply(struct fly_root_entry *entry, uint64_t xor_ids)
 {
-    entry->xor_ids ^= xor_ids;
-    return entry->xor_ids == 0 && fly_root_state(entry) == FLY_ROOT_LIVE;
+    entry->anchor.xor_ids ^= xor_ids;
+    return entry->anchor.xor_ids == 0 && fly_root_state(entry) == FLY_ROOT_LIVE;
 }
 
-/* The emitting call has returned: enters the ids of what it emitted; true: the tree is done
- * already. */
-static FLY_ALWAYS_INLINE bool fly_tracker_close(struct fly_root_entry *entry, uint64_t xor_ids)
+/* The emitting call has returned; true: the tree is done already. */
+static FLY_ALWAYS_INLINE bool fly_tracker_close(struct fly_root_entry *entry)
 {
     fly_root_set(entry, FLY_ROOT_LIVE);
-    entry->xor_ids ^= xor_ids;
-    return entry->xor_ids == 0;
+    return entry->anchor.xor_ids == 0;
 }
 
 /* One unfinished root, as another process sees it. */

@@ -194,10 +194,13 @@ static void emit_own(struct fly_rt_task *task, uint32_t port, const struct fly_c
     bool keep = task->retain && !(flags & FLY_ROOT_DETACHED);
     if (keep)
         fly_root_wait_room(task, content);
-    struct fly_anchor *anchor = fly_root_begin(task, task->own_id++, flags);
+    struct fly_root_entry *entry = fly_root_begin(task, task->own_id++);
+    fly_root_count(task, 1);
+    if (flags)
+        atomic_store_explicit(&entry->flags, flags, memory_order_relaxed);
     if (keep)
-        fly_root_keep(task, anchor, content, port);
-    emit_to(task, port, anchor, NULL, content);
+        fly_root_keep(task, entry, content, port);
+    emit_to(task, port, &entry->anchor, NULL, content);
 }
 
 static void api_emit(struct fly_task *pub, uint32_t port, const struct fly_msg *parent,
@@ -286,10 +289,12 @@ static void api_emit_joined(struct fly_task *pub, uint32_t port, const struct fl
         entry->next = head;
         head = (uint32_t)(entry - task->held->entry);
     }
-    struct fly_anchor *anchor = fly_root_begin(task, task->own_id++, FLY_ROOT_JOINED);
-    task->worker->tracker->entry[fly_root_slot((struct fly_root){anchor->root})].parents = head;
+    struct fly_root_entry *entry = fly_root_begin(task, task->own_id++);
+    fly_root_count(task, 1);
+    atomic_store_explicit(&entry->flags, FLY_ROOT_JOINED, memory_order_relaxed);
+    entry->parents = head;
     fly_gauge(&task->stats->held, task->held->total - task->held->free_cnt);
-    emit_to(task, port, anchor, NULL, content);
+    emit_to(task, port, &entry->anchor, NULL, content);
 }
 
 /* --- Ending messages ------------------------------------------------------------------------- */
@@ -328,7 +333,7 @@ static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
         fly_misuse(task, "fly_hold", "the node does not declare that it holds");
     account(task, "fly_hold");
     bool token = what == FLY_HOLD_TOKEN;
-    if (token && task->last_token.handle && task->last_token_root == msg->anchor->root)
+    if (token && task->last_token.handle && task->last_token_root == fly_anchor_root(msg->anchor).bits)
         return task->last_token;
     uint32_t block = token ? FLY_BLOCK_NONE : fly_blocks_put(task->hold_blocks, msg);
     if (FLY_UNLIKELY(!token && block == FLY_BLOCK_NONE)) {
@@ -337,10 +342,10 @@ static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
     }
     uint64_t id = fly_rng_next(&task->worker->rng) | 1;
     msg->anchor->xor_ids ^= id;
-    struct fly_held held = fly_hold_add(task->held, msg->anchor->root, id, block);
+    struct fly_held held = fly_hold_add(task->held, fly_anchor_root(msg->anchor).bits, id, block);
     if (token) {
         task->last_token = held;
-        task->last_token_root = msg->anchor->root;
+        task->last_token_root = fly_anchor_root(msg->anchor).bits;
     }
     fly_gauge(&task->stats->held, task->held->total - task->held->free_cnt);
     return held;
@@ -372,7 +377,7 @@ static const struct fly_msg *api_take(struct fly_task *pub, struct fly_held held
     uint64_t bytes = sizeof(struct fly_msg);
     if (entry->block != FLY_BLOCK_NONE)
         bytes += fly_align_up(fly_blocks_bytes(task->hold_blocks, entry->block), 8);
-    uint32_t cells = atomic_load_explicit(&base->note->cnt, memory_order_relaxed);
+    uint32_t cells = fly_note_mark(base->note).cell;
     if (cells >= FLY_CELLS_MAX - 2 * FLY_BATCH_MAX ||
         bytes > (task->scratch_high - task->scratch_low) / 2) {
         task->take_refused = true;
@@ -384,7 +389,7 @@ static const struct fly_msg *api_take(struct fly_task *pub, struct fly_held held
     if (entry->block != FLY_BLOCK_NONE)
         fly_blocks_get(task->hold_blocks, entry->block, (uint8_t *)(msg + 1), msg);
     struct fly_anchor *cell =
-        fly_cell_push(base, (struct fly_root){entry->root}, entry->id, FLY_CELL_RUN);
+        fly_cell_push(base, (struct fly_root){entry->root}, entry->id);
     cell->block = entry->block;
     cell->holder = (uint16_t)(task - task->worker->task);
     msg->anchor = cell;
@@ -431,19 +436,21 @@ static uint32_t api_hold_room(struct fly_task *pub, uint64_t *bytes)
 
 /* --- Sources --------------------------------------------------------------------------------- */
 
-static struct fly_anchor *new_root(struct fly_rt_task *task, uint64_t id, uint64_t next,
-                                   const struct fly_content *content, const char *call)
+static FLY_ALWAYS_INLINE struct fly_root_entry *new_root(struct fly_rt_task *task, uint64_t id,
+                                                         uint64_t next,
+                                                         const struct fly_content *content,
+                                                         const char *call)
 {
     fly_check_call(task, call);
     if (FLY_UNLIKELY(!task->poll_budget))
         fly_misuse(task, call, "outside of poll, or more roots than its budget");
     task->poll_budget--;
     fly_count(&task->source->bytes, content->payload_bytes);
-    struct fly_anchor *anchor = fly_root_begin(task, id, 0);
+    struct fly_root_entry *entry = fly_root_begin(task, id);
     /* Behind the root's entry: what a restart polls again was not opened before. */
     atomic_store_explicit(&task->source->position, next, memory_order_release);
     fly_gauge(&task->source->has_position, 1);
-    return anchor;
+    return entry;
 }
 
 static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint64_t next,
@@ -453,20 +460,20 @@ static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint
     check_port(task, port, "fly_emit_root");
     if (FLY_UNLIKELY(task->retain != NULL))
         fly_root_wait_room(task, content);
-    struct fly_anchor *anchor = new_root(task, id, next, content, "fly_emit_root");
+    struct fly_root_entry *entry = new_root(task, id, next, content, "fly_emit_root");
     if (FLY_UNLIKELY(task->retain != NULL))
-        fly_root_keep(task, anchor, content, port);
-    emit_to(task, port, anchor, NULL, content);
+        fly_root_keep(task, entry, content, port);
+    emit_to(task, port, &entry->anchor, NULL, content);
 }
 
 static void api_emit_dead(struct fly_task *pub, uint64_t id, uint64_t next, uint32_t reason,
                           uint64_t total_bytes, const struct fly_content *content)
 {
     struct fly_rt_task *task = fly_rt(pub);
-    struct fly_anchor *anchor = new_root(task, id, next, content, "fly_emit_dead");
+    struct fly_root_entry *entry = new_root(task, id, next, content, "fly_emit_dead");
     fly_count(&task->stats->errors, 1);
-    if (fly_root_dead(task, anchor, reason))
-        fly_emit_dead_letter(task, anchor, content, total_bytes);
+    if (fly_root_dead(task, entry, reason))
+        fly_emit_dead_letter(task, entry, content, total_bytes);
 }
 
 static void api_emit_again(struct fly_task *pub, uint32_t port, struct fly_attempt attempt,

@@ -73,13 +73,14 @@ bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt
     struct fly_rt_task *base = worker->fiber_task, *caller = base->inner;
     if (task->busy || hold_room(task, msg, cnt) < cnt)
         return false;
-    uint32_t mark = atomic_load_explicit(&base->note->cnt, memory_order_relaxed);
+    task->mark = fly_note_mark(base->note);
     task->busy++;
     task->occupied = true;
     base->inner = task;
     call_process(task, msg, cnt);
-    if (FLY_UNLIKELY(atomic_load_explicit(&base->note->cnt, memory_order_relaxed) != mark))
-        fly_cells_close(base, mark);
+    struct fly_note_mark top = fly_note_mark(base->note);
+    if (FLY_UNLIKELY(top.cell != task->mark.cell || top.root != task->mark.root))
+        fly_note_close(base, task->mark);
     task->scratch_high = task->scratch_bytes;
     base->inner = caller;
     task->occupied = false;
@@ -111,7 +112,9 @@ static void current_open_large(struct fly_rt_task *task, uint32_t frame_idx)
     }
     current->large = true;
     current->in_run = true;
-    current->cell = (struct fly_anchor){root.bits, id, FLY_CELL_RUN, 0, 0, FLY_BLOCK_NONE};
+    current->run_root = root;
+    current->run_ids = id;
+    current->run_failed = false;
 }
 
 /* Takes the oldest frame of the next queue that has one. */
@@ -154,9 +157,8 @@ static uint32_t current_read(struct fly_rt_task *task, struct fly_msg *msg)
     struct fly_anchor *cell = NULL;
     uint32_t cnt = 0;
     if (current->in_run) {
-        cell = fly_cell_push(task, (struct fly_root){current->cell.root}, current->cell.xor_ids,
-                             FLY_CELL_RUN);
-        cell->failed = current->cell.failed;
+        cell = fly_cell_push(task, current->run_root, current->run_ids);
+        cell->failed = current->run_failed;
     }
     if (current->large) {
         msg[0] = current->large_msg;
@@ -169,14 +171,14 @@ static uint32_t current_read(struct fly_rt_task *task, struct fly_msg *msg)
             uint64_t id;
             if (!fly_frame_next_run(&current->reader, &root, &id))
                 break;
-            cell = fly_cell_push(task, root, id, FLY_CELL_RUN);
+            cell = fly_cell_push(task, root, id);
         }
         uint32_t got = fly_frame_read(&current->reader, &msg[cnt], FLY_BATCH_MAX - cnt);
         for (uint32_t i = 0; i < got; i++)
             msg[cnt + i].anchor = cell;
         cnt += got;
     }
-    current->cell_idx = atomic_load_explicit(&task->note->cnt, memory_order_relaxed) - 1;
+    current->cell_idx = fly_note_mark(task->note).cell - 1;
     return cnt;
 }
 
@@ -187,10 +189,12 @@ static void current_end_batch(struct fly_rt_task *task)
     current->in_run = !current->large && fly_frame_in_run(&current->reader);
     if (current->in_run) {
         struct fly_anchor *cell = &task->note->cell[current->cell_idx];
-        current->cell = *cell;
-        cell->kind = FLY_CELL_KEPT;
+        current->run_root = fly_anchor_root(cell);
+        current->run_ids = cell->xor_ids;
+        current->run_failed = cell->failed;
+        cell->kind = FLY_ANCHOR_KEPT;
     }
-    fly_cells_close(task, 0);
+    fly_note_close(task, (struct fly_note_mark){0, 0});
     bool at_end = current->large || current->reader.corrupt ||
                   (!current->in_run && current->reader.at == current->reader.end);
     if (at_end)
@@ -233,6 +237,7 @@ static void act_poll(struct fly_rt_task *task)
     task->poll_budget = budget;
     fly_count(&task->stats->calls, 1);
     enum fly_polled polled = task->node->poll(&task->pub, task->self, budget);
+    fly_root_count(task, budget - task->poll_budget);
     task->poll_budget = 0;
     task->idle = polled == FLY_POLL_IDLE;
     task->polled_done |= polled == FLY_POLL_DONE;
@@ -260,7 +265,7 @@ static void act_tick(struct fly_rt_task *task)
 static void act(void *arg)
 {
     struct fly_rt_task *task = arg;
-    uint32_t mark = atomic_load_explicit(&task->note->cnt, memory_order_relaxed);
+    task->mark = fly_note_mark(task->note);
     switch (task->action) {
     case FLY_ACT_NONE:
         break;
@@ -288,7 +293,7 @@ static void act(void *arg)
         fly_misuse(task, "a callback", "returned between fly_reserve and fly_commit");
     fly_task_flush(task);
     task->scratch_low = 0;
-    fly_cells_close(task, mark);
+    fly_note_close(task, task->mark);
 }
 
 static void run(struct fly_rt_task *task)

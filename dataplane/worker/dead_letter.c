@@ -81,29 +81,26 @@ static uint32_t describe(struct fly_rt_task *task, const struct fly_root_entry *
     return bytes;
 }
 
-void fly_emit_dead_letter(struct fly_rt_task *task, struct fly_anchor *anchor,
+void fly_emit_dead_letter(struct fly_rt_task *task, struct fly_root_entry *entry,
                           const struct fly_content *content, uint64_t total_bytes)
 {
     uint8_t meta[META_MAX];
-    const struct fly_root_entry *entry =
-        &task->worker->tracker->entry[fly_root_slot((struct fly_root){anchor->root})];
     struct fly_content dead = *content;
     dead.meta = meta;
     dead.meta_bytes =
         describe(task, entry, total_bytes, total_bytes != content->payload_bytes, meta);
     dead.flags = (content->flags & (uint32_t)FLY_MSG_JSON) | FLY_MSG_DEAD_LETTER;
-    fly_port_copy(task, task->dead_port, anchor, &dead);
+    fly_port_copy(task, task->dead_port, &entry->anchor, &dead);
 }
 
 void fly_emit_attempt(struct fly_rt_task *task, uint32_t port, struct fly_root root,
                       const struct fly_content *content)
 {
-    struct fly_anchor *anchor = fly_root_again(task, root);
-    if (!anchor)
+    struct fly_root_entry *entry = fly_root_again(task, root);
+    if (!entry)
         return;
-    const struct fly_root_entry *entry = &task->worker->tracker->entry[fly_root_slot(root)];
     if (fly_root_flags(entry) & FLY_ROOT_DEAD)
-        fly_emit_dead_letter(task, anchor, content, content->payload_bytes);
+        fly_emit_dead_letter(task, entry, content, content->payload_bytes);
     else
-        fly_port_copy(task, port, anchor, content);
+        fly_port_copy(task, port, &entry->anchor, content);
 }

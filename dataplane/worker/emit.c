@@ -220,7 +220,8 @@ static FLY_NOINLINE void lane_put_large(struct fly_rt_task *task, struct fly_lan
         frame->target = lane->target;
     }
     msg->anchor->xor_ids ^=
-        fly_chain_write(worker->frame, index, cnt, frame_bytes, msg->anchor->root, msg);
+        fly_chain_write(worker->frame, index, cnt, frame_bytes,
+                        fly_anchor_root(msg->anchor).bits, msg);
     lane->feed->free_cnt -= cnt;
     fly_gauge(&lane->feed->stats->in_use, lane->feed->frame_cnt - lane->feed->free_cnt);
     if (lane->local)
@@ -233,7 +234,7 @@ static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane
 {
     uint32_t key_at = fly_key_at(msg);
     bool new_run = !lane->writer.frame || !lane->writer.run ||
-                   lane->run_root != msg->anchor->root;
+                   lane->run_root != fly_anchor_root(msg->anchor).bits;
     uint64_t need = fly_frame_need(msg, key_at, new_run);
     if (FLY_UNLIKELY(!lane->writer.frame ||
                      need > (uint64_t)(lane->writer.end - lane->writer.at))) {
@@ -246,10 +247,11 @@ static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane
         lane_open(task, lane);
         new_run = true;
     }
-    uint64_t id = fly_frame_append(&lane->writer, msg->anchor->root, msg, key_at, new_run);
+    uint64_t root = fly_anchor_root(msg->anchor).bits;
+    uint64_t id = fly_frame_append(&lane->writer, root, msg, key_at, new_run);
     if (new_run) {
         msg->anchor->xor_ids ^= id;
-        lane->run_root = msg->anchor->root;
+        lane->run_root = root;
     }
 }
 

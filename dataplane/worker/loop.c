@@ -378,7 +378,7 @@ static void idle(struct fly_worker *worker)
 
 void fly_worker_begin(struct fly_worker *worker)
 {
-    worker->thread = pthread_self();
+    worker->thread = __builtin_thread_pointer();
     read_clock(worker);
     worker->regime_since = worker->now_ticks;
     fly_gauge(&worker->stats->ready, 1);

@@ -12,9 +12,14 @@ uint32_t fly_restore_suspects(const struct fly_workspace *workspace,
     if (task >= workspace->plan->task_cnt)
         return 0;
     const struct fly_note *note = fly_place(workspace, layout->task[task].note);
-    uint32_t cells = atomic_load_explicit(&note->cnt, memory_order_acquire);
+    const struct fly_tracker *tracker = fly_place(workspace, layout->worker[worker].tracker);
+    uint32_t cells = atomic_load_explicit(&note->cell_cnt, memory_order_acquire);
+    uint32_t roots = atomic_load_explicit(&note->root_cnt, memory_order_acquire);
     for (uint32_t i = 0; i < cells && i < FLY_CELLS_MAX && cnt < max; i++)
-        out[cnt++] = (struct fly_root){note->cell[i].root};
+        out[cnt++] = fly_anchor_root(&note->cell[i]);
+    for (uint32_t i = 0; i < roots && i < FLY_CELLS_MAX && cnt < max; i++)
+        if (note->root[i] < tracker->cnt)
+            out[cnt++] = fly_anchor_root(&tracker->entry[note->root[i]].anchor);
     return cnt;
 }
 

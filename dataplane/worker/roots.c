@@ -5,44 +5,73 @@
 #include "worker/emit.h"
 #include "worker/restore.h"
 
-/* --- Cells ----------------------------------------------------------------------------------- */
+/* --- What a call works on -------------------------------------------------------------------- */
 
-struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root, uint64_t xor_ids,
-                                 enum fly_cell_kind kind)
+struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root, uint64_t xor_ids)
 {
     struct fly_note *note = base->note;
-    uint32_t idx = atomic_load_explicit(&note->cnt, memory_order_relaxed);
-    FLY_CHECK(idx < FLY_CELLS_MAX, "too many roots in one call");
-    note->cell[idx] = (struct fly_anchor){root.bits, xor_ids, (uint8_t)kind, 0, 0, FLY_BLOCK_NONE};
+    uint32_t idx = atomic_load_explicit(&note->cell_cnt, memory_order_relaxed);
+    FLY_CHECK(idx < FLY_CELLS_MAX, "too many messages in one call");
+    struct fly_anchor *cell = &note->cell[idx];
+    atomic_store_explicit(&cell->root, root.bits, memory_order_relaxed);
+    cell->xor_ids = xor_ids;
+    cell->kind = FLY_ANCHOR_RUN;
+    cell->failed = 0;
+    cell->holder = 0;
+    cell->block = FLY_BLOCK_NONE;
     /* Release: after a crash whoever reads the count finds the cells. */
-    atomic_store_explicit(&note->cnt, idx + 1, memory_order_release);
-    return &note->cell[idx];
+    atomic_store_explicit(&note->cell_cnt, idx + 1, memory_order_release);
+    return cell;
+}
+
+static void root_push(struct fly_note *note, uint32_t slot)
+{
+    uint32_t idx = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
+    FLY_DCHECK(idx < FLY_CELLS_MAX, "too many roots in one call");
+    note->root[idx] = slot;
+    atomic_store_explicit(&note->root_cnt, idx + 1, memory_order_release);
 }
 
 static void root_done(struct fly_worker *worker, struct fly_root_entry *entry);
+static void root_failed(struct fly_worker *worker, struct fly_root_entry *entry, uint32_t reason,
+                        uint32_t node);
 
-static FLY_ALWAYS_INLINE void cell_close(struct fly_worker *worker, const struct fly_anchor *cell)
+static void cells_close(struct fly_worker *worker, struct fly_note *note, uint32_t mark,
+                        uint32_t cnt)
 {
-    struct fly_root root = {cell->root};
-    if (cell->kind == FLY_CELL_ROOT) {
-        struct fly_root_entry *entry = fly_tracker_find(worker->tracker, root);
-        if (FLY_LIKELY(entry != NULL) && fly_tracker_close(entry, cell->xor_ids))
-            root_done(worker, entry);
-    } else if (cell->kind == FLY_CELL_RUN && !cell->failed) {
-        fly_root_update(worker, root, cell->xor_ids);
+    for (uint32_t i = mark; i < cnt; i++) {
+        const struct fly_anchor *cell = &note->cell[i];
+        if (FLY_LIKELY(cell->kind == FLY_ANCHOR_RUN && !cell->failed))
+            fly_root_update(worker, fly_anchor_root(cell), cell->xor_ids);
+        if (FLY_UNLIKELY(cell->block != FLY_BLOCK_NONE))
+            fly_blocks_free(worker->task[cell->holder].hold_blocks, cell->block);
     }
-    if (FLY_UNLIKELY(cell->block != FLY_BLOCK_NONE))
-        fly_blocks_free(worker->task[cell->holder].hold_blocks, cell->block);
+    atomic_store_explicit(&note->cell_cnt, mark, memory_order_release);
 }
 
-void fly_cells_close(struct fly_rt_task *base, uint32_t mark)
+static void roots_close(struct fly_worker *worker, struct fly_note *note, uint32_t mark,
+                        uint32_t cnt)
 {
-    struct fly_note *note = base->note;
-    uint32_t cnt = atomic_load_explicit(&note->cnt, memory_order_relaxed);
-    for (uint32_t i = mark; i < cnt; i++)
-        cell_close(base->worker, &note->cell[i]);
-    atomic_store_explicit(&note->cnt, mark, memory_order_release);
-    fly_count(&base->worker->stats->progress, cnt - mark);
+    for (uint32_t i = mark; i < cnt; i++) {
+        struct fly_root_entry *entry = &worker->tracker->entry[note->root[i]];
+        bool done = fly_tracker_close(entry);
+        if (FLY_UNLIKELY(entry->anchor.failed))
+            root_failed(worker, entry, entry->reason, entry->node);
+        else if (done)
+            root_done(worker, entry);
+    }
+    atomic_store_explicit(&note->root_cnt, mark, memory_order_release);
+}
+
+void fly_note_close(struct fly_rt_task *base, struct fly_note_mark mark)
+{
+    struct fly_worker *worker = base->worker;
+    struct fly_note_mark top = fly_note_mark(base->note);
+    if (top.cell > mark.cell)
+        cells_close(worker, base->note, mark.cell, top.cell);
+    if (top.root > mark.root)
+        roots_close(worker, base->note, mark.root, top.root);
+    fly_count(&worker->stats->progress, top.cell - mark.cell + top.root - mark.root);
 }
 
 /* --- The end of an attempt ------------------------------------------------------------------- */
@@ -50,7 +79,7 @@ void fly_cells_close(struct fly_rt_task *base, uint32_t mark)
 static FLY_ALWAYS_INLINE struct fly_rt_task *owner_of(struct fly_worker *worker,
                                                       const struct fly_root_entry *entry)
 {
-    return &worker->task[entry->task];
+    return &worker->task[entry->anchor.holder];
 }
 
 /* Parents of a joined root: each gets its id, or fails. */
@@ -97,9 +126,9 @@ static FLY_ALWAYS_INLINE void root_end(struct fly_rt_task *task, struct fly_root
     if (FLY_UNLIKELY(fly_root_flags(entry) & FLY_ROOT_SUSPECT))
         atomic_fetch_sub_explicit(&worker->workspace->header->quarantined, 1,
                                   memory_order_acq_rel);
-    if (FLY_UNLIKELY(entry->retained != FLY_BLOCK_NONE)) {
-        fly_blocks_free(task->retain, entry->retained);
-        entry->retained = FLY_BLOCK_NONE;
+    if (FLY_UNLIKELY(entry->anchor.block != FLY_BLOCK_NONE)) {
+        fly_blocks_free(task->retain, entry->anchor.block);
+        entry->anchor.block = FLY_BLOCK_NONE;
     }
     fly_count(&task->source->in_flight, UINT64_MAX);
     fly_tracker_free(worker->tracker, &task->range, entry);
@@ -215,7 +244,8 @@ static bool may_retry(const struct fly_rt_task *task, const struct fly_root_entr
     if (fly_root_flags(entry) & FLY_ROOT_DEAD)
         limit *= 2; /* the way to the dead letters is tried as often again */
     /* A message does not get smaller by trying. */
-    return attempts < limit && entry->reason != FLY_REASON_TOO_LARGE;
+    bool final = fly_root_flags(entry) & FLY_ROOT_FINAL;
+    return attempts < limit && !final && entry->reason != FLY_REASON_TOO_LARGE;
 }
 
 static void root_failed(struct fly_worker *worker, struct fly_root_entry *entry, uint32_t reason,
@@ -223,11 +253,15 @@ static void root_failed(struct fly_worker *worker, struct fly_root_entry *entry,
 {
     struct fly_rt_task *task = owner_of(worker, entry);
     uint8_t flags = fly_root_flags(entry);
-    fly_tracker_rename(entry);
     if (!(flags & FLY_ROOT_DEAD)) {
         entry->reason = (uint16_t)reason;
         entry->node = (uint16_t)node;
     }
+    /* Still being emitted: messages are anchored to this very entry. The call's end fails it. */
+    entry->anchor.failed = fly_root_state(entry) == FLY_ROOT_OPEN;
+    if (entry->anchor.failed)
+        return;
+    fly_tracker_rename(entry);
     if (flags & (FLY_ROOT_JOINED | FLY_ROOT_DETACHED)) {
         root_dropped(task, entry);
     } else if (may_retry(task, entry)) {
@@ -308,44 +342,47 @@ void fly_anchor_fail(struct fly_rt_task *task, struct fly_anchor *anchor, uint32
     fly_count(&task->stats->errors, 1);
     if (anchor->failed)
         return;
-    anchor->failed = 1;
-    fly_root_fail(task->worker, (struct fly_root){anchor->root}, reason, task->node_idx);
+    anchor->failed = 1; /* of a root being emitted: root_failed() says so, too */
+    fly_root_fail(task->worker, fly_anchor_root(anchor), reason, task->node_idx);
 }
 
 /* --- New attempts ---------------------------------------------------------------------------- */
 
-/* Sends what gathered and lets go of the roots emitted so far, so that they can end. */
+/* Sends what this task's call gathered and lets go of the roots it emitted, so that they can end. */
 static void let_go(struct fly_rt_task *task)
 {
     struct fly_rt_task *base = task->worker->fiber_task;
-    struct fly_note *note = base->note;
     fly_task_flush(task);
-    uint32_t cnt = atomic_load_explicit(&note->cnt, memory_order_relaxed), mark = cnt;
-    while (mark && note->cell[mark - 1].kind == FLY_CELL_ROOT)
-        mark--;
-    fly_cells_close(base, mark);
+    struct fly_note_mark mark = {fly_note_mark(base->note).cell, task->mark.root};
+    fly_note_close(base, mark);
 }
 
-struct fly_anchor *fly_root_begin(struct fly_rt_task *task, uint64_t id, uint8_t flags)
+/* Slow side of fly_root_begin: no free slot, or as many roots in one call as a note takes. */
+static FLY_NOINLINE void make_room(struct fly_rt_task *task)
+{
+    let_go(task);
+    if (task->range.free_cnt)
+        return;
+    task->worker->fiber_task->wait_cnt = 1;
+    fly_fiber_wait(task->worker, FLY_WAIT_ROOT);
+}
+
+struct fly_root_entry *fly_root_begin(struct fly_rt_task *task, uint64_t id)
 {
     struct fly_worker *worker = task->worker;
-    struct fly_rt_task *base = worker->fiber_task;
-    if (FLY_UNLIKELY(!task->range.free_cnt ||
-                     atomic_load_explicit(&base->note->cnt, memory_order_relaxed) >=
-                         FLY_CELLS_MAX - FLY_BATCH_MAX)) {
-        let_go(task);
-        if (!task->range.free_cnt) {
-            base->wait_cnt = 1;
-            fly_fiber_wait(worker, FLY_WAIT_ROOT);
-        }
-    }
+    struct fly_note *note = worker->fiber_task->note;
+    if (FLY_UNLIKELY(!task->range.free_cnt || fly_note_mark(note).root == FLY_CELLS_MAX))
+        make_room(task);
     struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
                                                      worker->now_ticks, worker->clock_ms);
-    if (FLY_UNLIKELY(flags))
-        atomic_store_explicit(&entry->flags, flags, memory_order_relaxed);
-    fly_count(&task->source->in, 1);
-    fly_count(&task->source->in_flight, 1);
-    return fly_cell_push(base, fly_root_name(entry), 0, FLY_CELL_ROOT);
+    root_push(note, (uint32_t)(entry - worker->tracker->entry));
+    return entry;
+}
+
+void fly_root_count(struct fly_rt_task *task, uint64_t cnt)
+{
+    fly_count(&task->source->in, cnt);
+    fly_count(&task->source->in_flight, cnt);
 }
 
 static uint32_t blocks_for(const struct fly_content *content)
@@ -365,7 +402,7 @@ void fly_root_wait_room(struct fly_rt_task *task, const struct fly_content *cont
     fly_fiber_wait(task->worker, FLY_WAIT_RETAIN);
 }
 
-void fly_root_keep(struct fly_rt_task *task, const struct fly_anchor *anchor,
+void fly_root_keep(struct fly_rt_task *task, struct fly_root_entry *entry,
                    const struct fly_content *content, uint32_t port)
 {
     struct fly_msg msg = {.payload = content->payload,
@@ -373,24 +410,18 @@ void fly_root_keep(struct fly_rt_task *task, const struct fly_anchor *anchor,
                           .payload_bytes = content->payload_bytes,
                           .key_bytes = content->key ? content->key_bytes : 0,
                           .flags = content->flags & (uint32_t)FLY_MSG_JSON};
-    struct fly_root root = {anchor->root};
-    struct fly_root_entry *entry = &task->worker->tracker->entry[fly_root_slot(root)];
-    entry->retained = fly_blocks_put(task->retain, &msg); /* NONE if it could never fit */
+    entry->anchor.block = fly_blocks_put(task->retain, &msg); /* NONE if it could never fit */
     entry->port = port;
 }
 
-bool fly_root_dead(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason)
+bool fly_root_dead(struct fly_rt_task *task, struct fly_root_entry *entry, uint32_t reason)
 {
-    struct fly_root root = {anchor->root};
-    struct fly_root_entry *entry = &task->worker->tracker->entry[fly_root_slot(root)];
     entry->reason = (uint16_t)reason;
     entry->node = (uint16_t)task->node_idx;
-    if (task->dead_port == FLY_PLAN_NONE) {
-        root_dropped(task, entry);
-        return false;
-    }
-    set_flag(entry, FLY_ROOT_DEAD);
-    return true;
+    bool edge = task->dead_port != FLY_PLAN_NONE;
+    set_flag(entry, edge ? FLY_ROOT_DEAD : FLY_ROOT_FINAL);
+    entry->anchor.failed = !edge; /* nowhere to go: its end is the end of this call */
+    return edge;
 }
 
 static struct fly_root_entry *replay_entry(struct fly_rt_task *task, struct fly_root root)
@@ -405,7 +436,7 @@ static struct fly_root_entry *replay_entry(struct fly_rt_task *task, struct fly_
     return waits ? entry : NULL;
 }
 
-struct fly_anchor *fly_root_again(struct fly_rt_task *task, struct fly_root root)
+struct fly_root_entry *fly_root_again(struct fly_rt_task *task, struct fly_root root)
 {
     struct fly_worker *worker = task->worker;
     struct fly_root_entry *entry = replay_entry(task, root);
@@ -413,13 +444,14 @@ struct fly_anchor *fly_root_again(struct fly_rt_task *task, struct fly_root root
         count_late(worker);
         return NULL;
     }
-    uint32_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
-    atomic_store_explicit(&entry->attempts, attempts + 1, memory_order_relaxed);
-    entry->xor_ids = 0;
+    uint16_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
+    atomic_store_explicit(&entry->attempts, (uint16_t)(attempts + 1), memory_order_relaxed);
+    entry->anchor.xor_ids = 0;
     entry->clock_ms = worker->clock_ms;
     fly_root_set(entry, FLY_ROOT_OPEN);
     fly_count(&task->source->retried, !(fly_root_flags(entry) & FLY_ROOT_DEAD));
-    return fly_cell_push(worker->fiber_task, root, 0, FLY_CELL_ROOT);
+    root_push(worker->fiber_task->note, fly_root_slot(root));
+    return entry;
 }
 
 void fly_root_lost(struct fly_rt_task *task, struct fly_root root, uint32_t reason)
@@ -456,12 +488,12 @@ static void replay_one(struct fly_rt_task *task, struct fly_root_entry *entry)
 {
     struct fly_root root = fly_root_name(entry);
     uint64_t id = atomic_load_explicit(&entry->id, memory_order_relaxed);
-    if (entry->retained != FLY_BLOCK_NONE) {
+    if (entry->anchor.block != FLY_BLOCK_NONE) {
         struct fly_msg msg;
-        uint64_t bytes = fly_blocks_bytes(task->retain, entry->retained);
+        uint64_t bytes = fly_blocks_bytes(task->retain, entry->anchor.block);
         uint8_t *buffer =
             fly_scratch_take(task, bytes + 1, bytes + DEAD_LETTER_SPARE);
-        fly_blocks_get(task->retain, entry->retained, buffer, &msg);
+        fly_blocks_get(task->retain, entry->anchor.block, buffer, &msg);
         struct fly_content content = {msg.key, msg.payload,       NULL, msg.key_bytes,
                                       msg.payload_bytes, 0, msg.flags};
         fly_emit_attempt(task, entry->port, root, &content);
@@ -545,10 +577,9 @@ static void restore_root(struct fly_rt_task *task, const struct fly_restore_root
     struct fly_worker *worker = task->worker;
     struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, root->id,
                                                      worker->now_ticks, worker->clock_ms);
-    fly_count(&task->source->in, 1);
-    fly_count(&task->source->in_flight, 1);
+    fly_root_count(task, 1);
     /* The replay counts one up: tries that a crash did not end do not count. */
-    atomic_store_explicit(&entry->attempts, root->attempts, memory_order_relaxed);
+    atomic_store_explicit(&entry->attempts, (uint16_t)root->attempts, memory_order_relaxed);
     entry->node = FLY_NODE_NONE;
     entry->reason = FLY_REASON_CRASH;
     if (root->flags & FLY_RESTORE_DEAD)

@@ -20,31 +20,33 @@ void fly_root_fail(struct fly_worker *worker, struct fly_root root, uint32_t rea
 /* Fails the attempt of a cell, once. `task` is where it failed. */
 void fly_anchor_fail(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason);
 
-/* Opens a new root of this task, with its cell on the running fiber. The range must have a free slot. */
-struct fly_anchor *fly_root_begin(struct fly_rt_task *task, uint64_t id, uint8_t flags);
+/* Opens a new root of this task; suspends the fiber until there is a free slot. */
+struct fly_root_entry *fly_root_begin(struct fly_rt_task *task, uint64_t id);
+
+/* Enters new roots into the ledger. */
+void fly_root_count(struct fly_rt_task *task, uint64_t cnt);
 
 /* Suspends the fiber until there is room to keep a copy of this content; before the root is opened. */
 void fly_root_wait_room(struct fly_rt_task *task, const struct fly_content *content);
 
 /* Keeps the copy for the retries of an open root. */
-void fly_root_keep(struct fly_rt_task *task, const struct fly_anchor *anchor,
+void fly_root_keep(struct fly_rt_task *task, struct fly_root_entry *entry,
                    const struct fly_content *content, uint32_t port);
 
-/* An open root becomes a dead letter at once; false: there is no such edge, it has been dropped. */
-bool fly_root_dead(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason);
+/* An open root becomes a dead letter at once; false: there is no such edge, it will be dropped. */
+bool fly_root_dead(struct fly_rt_task *task, struct fly_root_entry *entry, uint32_t reason);
 
 /* Opens the next attempt of a root that waits for it; NULL: no such attempt waits. */
-struct fly_anchor *fly_root_again(struct fly_rt_task *task, struct fly_root root);
+struct fly_root_entry *fly_root_again(struct fly_rt_task *task, struct fly_root root);
 
 /* A root that will never be emitted again ends. */
 void fly_root_lost(struct fly_rt_task *task, struct fly_root root, uint32_t reason);
 
-/* Closes the cells of the running fiber above `mark`: their guards leave. */
-void fly_cells_close(struct fly_rt_task *base, uint32_t mark);
+/* The call that filled the note above `mark` is done: guards leave, its roots may end. */
+void fly_note_close(struct fly_rt_task *base, struct fly_note_mark mark);
 
-/* Adds a cell on the running fiber; there must be room. */
-struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root, uint64_t xor_ids,
-                                 enum fly_cell_kind kind);
+/* Adds a cell for a run or a taken message to the running call's note; there must be room. */
+struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root, uint64_t xor_ids);
 
 /* Records of another worker's outbox. Nonsense is counted as late. */
 void fly_ack_arrived(struct fly_worker *worker, const struct fly_ring_pair *record, uint32_t cnt);

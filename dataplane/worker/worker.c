@@ -195,8 +195,6 @@ static int open_roots(struct fly_rt_task *task)
         return 0;
     fly_tracker_range(worker->tracker, &task->range, fly_plan_tasks(worker->plan)[task->idx].first_root,
                       cnt, (uint16_t)(task - worker->task));
-    for (uint32_t i = task->range.first; i < task->range.first + cnt; i++)
-        worker->tracker->entry[i].retained = FLY_BLOCK_NONE;
     if (task->node->kind != FLY_SOURCE)
         return 0;
     if (task->node->acked && !(task->acked = zeroed(cnt, sizeof(*task->acked))))

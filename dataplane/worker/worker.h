@@ -25,7 +25,6 @@
 
 #include <flyover/source.h>
 #include <flyover/stage.h>
-#include <pthread.h>
 
 struct fly_worker;
 struct fly_rt_task;
@@ -81,8 +80,10 @@ struct fly_current {
     uint32_t frame_idx; /* FLY_FRAME_NONE: none */
     struct fly_input *input;
     struct fly_frame_reader reader;
-    struct fly_anchor cell; /* of the run that is half read, between batches */
-    uint32_t cell_idx;      /* within a batch: where that cell is */
+    struct fly_root run_root; /* of the run that is half read, between batches */
+    uint64_t run_ids;
+    bool run_failed;
+    uint32_t cell_idx; /* within a batch: the cell of the last run */
     bool in_run;
     bool large; /* a chain, gathered into the task's buffer already */
     struct fly_msg large_msg;
@@ -130,6 +131,7 @@ struct fly_rt_task {
     size_t stack_bytes;
     struct fly_rt_task *inner; /* innermost task whose callback runs on this fiber */
     struct fly_note *note;
+    struct fly_note_mark mark; /* where the running call of this task began in the note */
     struct fly_msg *batch; /* FLY_BATCH_MAX messages read from a frame */
     uint32_t batch_at, batch_cnt; /* given to process, and read */
     uint16_t *pick;        /* targets of a batch being routed */
@@ -208,7 +210,7 @@ struct fly_worker {
     const struct fly_layout *layout;
     const struct fly_plan *plan;
     uint32_t idx;
-    pthread_t thread;
+    void *thread; /* its thread pointer: cheaper to compare than pthread_self() */
 
     struct fly_rt_task *task; /* in the order in which they run: deepest first */
     uint32_t task_cnt;
@@ -279,7 +281,7 @@ enum { FLY_EXIT_MISUSE = 70 };
 static FLY_ALWAYS_INLINE void fly_check_call(struct fly_rt_task *task, const char *call)
 {
     struct fly_worker *worker = task->worker;
-    if (FLY_UNLIKELY(!pthread_equal(worker->thread, pthread_self())))
+    if (FLY_UNLIKELY(worker->thread != __builtin_thread_pointer()))
         fly_misuse(task, call, "called from a thread that is not the task's worker");
     if (FLY_UNLIKELY(!worker->fiber_task || worker->fiber_task->inner != task))
         fly_misuse(task, call, "called outside of a callback of this task");

@@ -97,7 +97,8 @@ static uint64_t track(struct bench *bench)
             struct fly_root_entry *entry =
                 fly_tracker_begin(bench->tracker, &bench->range, i + j, i, 0);
             root[j] = fly_root_name(entry);
-            bench->sum += fly_tracker_close(entry, i + j + 1);
+            entry->anchor.xor_ids ^= i + j + 1;
+            bench->sum += fly_tracker_close(entry);
         }
         for (uint32_t j = 0; j < BATCH; j++) {
             struct fly_root_entry *entry = fly_tracker_find(bench->tracker, root[j]);

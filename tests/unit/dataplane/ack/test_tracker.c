@@ -64,7 +64,7 @@ static void test_a_new_root(void **state)
     assert_int_equal(entry->id, UINT64_MAX);
     assert_int_equal(entry->birth_ticks, 123);
     assert_int_equal(entry->clock_ms, 456);
-    assert_int_equal(entry->task, 7);
+    assert_int_equal(entry->anchor.holder, 7);
     assert_int_equal(entry->attempts, 1);
     assert_int_equal(fly_root_flags(entry), 0);
     free(tracker);
@@ -79,7 +79,7 @@ static void test_no_ack_while_the_emitting_call_runs(void **state)
     struct fly_root_entry *entry = fly_tracker_begin(tracker, &range, 1, 0, 0);
     assert_false(fly_tracker_apply(entry, 77));
     assert_false(fly_tracker_apply(entry, 77)); /* emitted and done, but more may come */
-    assert_true(fly_tracker_close(entry, 0));
+    assert_true(fly_tracker_close(entry));
     free(tracker);
 }
 
@@ -90,7 +90,8 @@ static void test_a_tree_is_done_when_its_last_id_left(void **state)
     struct fly_root_range range;
     fly_tracker_range(tracker, &range, 0, 1, 0);
     struct fly_root_entry *entry = fly_tracker_begin(tracker, &range, 1, 0, 0);
-    assert_false(fly_tracker_close(entry, 11 ^ 22));
+    entry->anchor.xor_ids ^= 11 ^ 22;
+    assert_false(fly_tracker_close(entry));
     assert_int_equal(fly_root_state(entry), FLY_ROOT_LIVE);
     assert_false(fly_tracker_apply(entry, 11 ^ 33)); /* done, with a child */
     assert_false(fly_tracker_apply(entry, 33));
@@ -104,7 +105,7 @@ static void test_a_root_that_emitted_nothing_is_done_at_once(void **state)
     struct fly_tracker *tracker = new_tracker(1);
     struct fly_root_range range;
     fly_tracker_range(tracker, &range, 0, 1, 0);
-    assert_true(fly_tracker_close(fly_tracker_begin(tracker, &range, 1, 0, 0), 0));
+    assert_true(fly_tracker_close(fly_tracker_begin(tracker, &range, 1, 0, 0)));
     free(tracker);
 }
 
@@ -153,7 +154,7 @@ static void test_attempts_wrap_within_their_slot(void **state)
     struct fly_root_range range;
     fly_tracker_range(tracker, &range, 0, 1, 0);
     struct fly_root last = fly_root_make(WORKER, 0, INCARNATION, 0x0fffffff);
-    atomic_store(&tracker->entry[0].root, last.bits);
+    atomic_store(&tracker->entry[0].anchor.root, last.bits);
     struct fly_root_entry *entry = fly_tracker_begin(tracker, &range, 1, 0, 0);
     assert_ptr_equal(fly_tracker_find(tracker, last), entry);
     fly_tracker_rename(entry);
@@ -289,7 +290,8 @@ static void step_close(struct model *model, uint32_t slot)
     struct fly_root_entry *entry = fly_tracker_find(model->tracker, shadow->name);
     assert_non_null(entry);
     uint64_t ids = fly_rng_below(model->rng, 2) ? fly_rng_next(model->rng) : shadow->xor_ids;
-    bool done = fly_tracker_close(entry, ids);
+    entry->anchor.xor_ids ^= ids;
+    bool done = fly_tracker_close(entry);
     shadow->xor_ids ^= ids;
     shadow->state = FLY_ROOT_LIVE;
     assert_int_equal(done, shadow->xor_ids == 0);
@@ -316,8 +318,8 @@ static void step_fail_or_retry(struct model *model, uint32_t slot)
         shadow->state = FLY_ROOT_REPLAY;
         break;
     case FLY_ROOT_REPLAY:
-        entry->xor_ids = shadow->xor_ids = 0;
-        atomic_store(&entry->attempts, ++shadow->attempts);
+        entry->anchor.xor_ids = shadow->xor_ids = 0;
+        atomic_store(&entry->attempts, (uint16_t)++shadow->attempts);
         shadow->state = FLY_ROOT_OPEN;
         break;
     }
@@ -362,7 +364,7 @@ static void test_random_operations_against_a_shadow(void **state)
     for (uint32_t i = 0; i < SLOT_CNT; i++) /* some slots are about to wrap */
         model.slot[i].name = fly_root_make(WORKER, i, INCARNATION, i % 2 ? 1 : 0x0ffffff8);
     for (uint32_t i = 0; i < SLOT_CNT; i++)
-        atomic_store(&model.tracker->entry[i].root, model.slot[i].name.bits);
+        atomic_store(&model.tracker->entry[i].anchor.root, model.slot[i].name.bits);
     for (int op = 0; op < OP_CNT; op++) {
         uint32_t slot = (uint32_t)fly_rng_below(&rng, SLOT_CNT);
         switch (fly_rng_below(&rng, 8)) {

@@ -84,7 +84,7 @@ static void open_sim(struct sim *sim, uint64_t seed, struct habits habits)
     assert_non_null(sim->tracker);
     reset_tracker(sim);
     for (uint32_t i = 0; i < SLOT_CNT; i++) /* so that names wrap on the way */
-        atomic_store(&sim->tracker->entry[i].root,
+        atomic_store(&sim->tracker->entry[i].anchor.root,
                      fly_root_make(OWNER, i, sim->incarnation, 0x0ffffff0).bits);
     for (int i = 0; i < SENDER_CNT; i++) {
         struct sender *sender = &sim->sender[i];
@@ -121,6 +121,10 @@ static void fail_attempt(struct sim *sim, struct fly_root root)
     struct fly_root_entry *entry = fly_tracker_find(sim->tracker, root);
     if (!entry)
         return;
+    if (fly_root_state(entry) == FLY_ROOT_OPEN) { /* its end waits for the call that emits it */
+        entry->anchor.failed = 1;
+        return;
+    }
     end(sim, entry, false);
     fly_tracker_free(sim->tracker, &sim->range, entry);
 }
@@ -139,9 +143,12 @@ static void close_root(struct sim *sim, struct source *source)
     struct fly_root_entry *entry = fly_tracker_find(sim->tracker, source->root);
     source->emits = false;
     sim->tree[source->tree].live_cnt--;
-    if (!entry || !fly_tracker_close(entry, 0))
+    assert_non_null(entry);
+    bool failed = entry->anchor.failed, done = fly_tracker_close(entry);
+    entry->anchor.failed = 0;
+    if (!done && !failed)
         return;
-    end(sim, entry, true);
+    end(sim, entry, !failed);
     fly_tracker_free(sim->tracker, &sim->range, entry);
 }
 

@@ -196,7 +196,7 @@ static void print_finding(const struct fly_diagnostics *diags, const struct find
     static const char *const COLORS[] = {"\033[31m", "\033[33m"};
     if (finding->at.file < diags->text_cnt) {
         fputs(diags->text[finding->at.file].name, file);
-        if (finding->at.line)
+        if (finding->at.line && diags->text[finding->at.file].start)
             fprintf(file, ":%u:%u", finding->at.line, finding->at.column);
         fputs(": ", file);
     }
@@ -224,7 +224,13 @@ static json_t *json_text(const char *text)
     if (!text)
         return json_null();
     json_t *string = json_string(text);
-    return string ? string : json_string("?");
+    if (string)
+        return string;
+    char plain[1024];
+    snprintf(plain, sizeof(plain), "%s", text);
+    for (char *at = plain; *at; at++)
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    return json_string(plain);
 }
 
 static json_t *json_finding(const struct fly_diagnostics *diags, const struct finding *finding)

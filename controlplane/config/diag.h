@@ -39,7 +39,7 @@ struct fly_diagnostics *fly_diag_create(void);
 void fly_diag_destroy(struct fly_diagnostics *diags);
 
 /* Registers a text and returns its index for positions. `name` is what is printed before the line
- * number; `text` may be NULL (no caret lines). Both are copied. */
+ * number; `text` may be NULL (no line numbers and carets). Both are copied. */
 uint32_t fly_diag_text(struct fly_diagnostics *diags, const char *name, const char *text,
                        size_t bytes);
 

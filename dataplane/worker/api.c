@@ -100,7 +100,7 @@ static void api_tick_every(struct fly_task *pub, uint64_t ns)
 {
     struct fly_rt_task *task = fly_rt(pub);
     task->tick_ticks = ns ? fly_ns_to_ticks(&task->worker->clock, ns) : 0;
-    task->tick_next = ns ? fly_ticks() + task->tick_ticks : UINT64_MAX;
+    task->tick_next = ns ? fly_hook_ticks(task->worker->hooks) + task->tick_ticks : UINT64_MAX;
 }
 
 static void api_wake_in(struct fly_task *pub, uint64_t ns)
@@ -140,20 +140,19 @@ enum { RESERVE_SPARE = 4096 };
 /* --- Emitting -------------------------------------------------------------------------------- */
 
 /* Does what [at, at + bytes) holds stay until the port is flushed, without a copy? */
-static bool lasts(const struct fly_rt_task *task, const struct fly_msg *parent,
+static FLY_ALWAYS_INLINE bool lasts(const struct fly_rt_task *task, const struct fly_msg *parent,
                   const struct fly_content *content)
 {
     const uint8_t *payload = content->payload, *key = content->key;
-    uint64_t offset = (uintptr_t)payload - (uintptr_t)task->scratch;
-    bool in_scratch = offset < task->scratch_low &&
-                      content->payload_bytes <= task->scratch_low - offset;
-    bool key_inside = !key || ((uintptr_t)key >= (uintptr_t)payload &&
-                               (uintptr_t)key + content->key_bytes <=
-                                   (uintptr_t)payload + content->payload_bytes);
-    if (content->meta)
+    if (FLY_UNLIKELY(content->meta != NULL))
         return false;
-    if (in_scratch || (content->flags & FLY_MSG_STABLE))
-        return key_inside || (content->flags & FLY_MSG_STABLE);
+    if (content->flags & FLY_MSG_STABLE)
+        return true;
+    uint64_t offset = (uintptr_t)payload - (uintptr_t)task->scratch;
+    if (offset < task->scratch_low && content->payload_bytes <= task->scratch_low - offset)
+        return !key || ((uintptr_t)key >= (uintptr_t)payload &&
+                        (uintptr_t)key + content->key_bytes <=
+                            (uintptr_t)payload + content->payload_bytes);
     return parent && fly_is_part(parent, payload, content->payload_bytes) &&
            (!key || fly_is_part(parent, key, content->key_bytes));
 }
@@ -445,11 +444,10 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *new_root(struct fly_rt_task *tas
     if (FLY_UNLIKELY(!task->poll_budget))
         fly_misuse(task, call, "outside of poll, or more roots than its budget");
     task->poll_budget--;
-    fly_count(&task->source->bytes, content->payload_bytes);
+    task->poll_bytes += content->payload_bytes;
     struct fly_root_entry *entry = fly_root_begin(task, id);
     /* Behind the root's entry: what a restart polls again was not opened before. */
     atomic_store_explicit(&task->source->position, next, memory_order_release);
-    fly_gauge(&task->source->has_position, 1);
     return entry;
 }
 

@@ -235,10 +235,13 @@ static void act_poll(struct fly_rt_task *task)
     uint32_t free_cnt = task->range.free_cnt;
     uint32_t budget = free_cnt < FLY_BATCH_MAX ? free_cnt : FLY_BATCH_MAX;
     task->poll_budget = budget;
+    fly_gauge(&task->source->has_position, 1);
     fly_count(&task->stats->calls, 1);
     enum fly_polled polled = task->node->poll(&task->pub, task->self, budget);
     fly_root_count(task, budget - task->poll_budget);
+    fly_count(&task->source->bytes, task->poll_bytes);
     task->poll_budget = 0;
+    task->poll_bytes = 0;
     task->idle = polled == FLY_POLL_IDLE;
     task->polled_done |= polled == FLY_POLL_DONE;
 }

@@ -194,6 +194,17 @@ void fly_task_send_eos(struct fly_rt_task *task)
             edge_send_eos(task->worker, &task->port[p].edge[e]);
 }
 
+/* Where a schedule of a test suspends an emit that has room. */
+static FLY_ALWAYS_INLINE void perhaps_suspend(struct fly_rt_task *task, struct fly_feed *feed)
+{
+    struct fly_rt_task *base = task->worker->fiber_task;
+    if (!fly_hook_suspends(task->worker->hooks, task->worker))
+        return;
+    base->wait_feed = feed;
+    base->wait_cnt = 0;
+    fly_fiber_wait(task->worker, FLY_WAIT_FRAMES);
+}
+
 /* --- Writing into lanes ---------------------------------------------------------------------- */
 
 /* A message that does not fit one frame: flushes what is open, then takes a chain. */
@@ -233,6 +244,7 @@ static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane
                                        const struct fly_msg *msg)
 {
     uint32_t key_at = fly_key_at(msg);
+    perhaps_suspend(task, lane->feed);
     bool new_run = !lane->writer.frame || !lane->writer.run ||
                    lane->run_root != fly_anchor_root(msg->anchor).bits;
     uint64_t need = fly_frame_need(msg, key_at, new_run);
@@ -267,6 +279,7 @@ static void lane_put_all(struct fly_rt_task *task, struct fly_lane *lane, const 
 static void lane_deliver(struct fly_rt_task *task, struct fly_lane *lane, struct fly_msg *msg,
                          uint32_t cnt)
 {
+    perhaps_suspend(task, lane->feed);
     if (lane->local && fly_call_direct(lane->local, msg, cnt)) {
         fly_count(&lane->feed->stats->direct, cnt);
         return;

@@ -20,7 +20,7 @@ enum {
 
 static void read_clock(struct fly_worker *worker)
 {
-    worker->now_ticks = fly_ticks();
+    worker->now_ticks = fly_hook_ticks(worker->hooks);
     worker->now_ns = worker->clock_mono_base +
                      fly_ticks_to_ns(&worker->clock, worker->now_ticks - worker->clock_ticks_base);
 }
@@ -57,6 +57,7 @@ static uint32_t receive_acks(struct fly_worker *worker)
     for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
         if (p == worker->idx)
             continue;
+        fly_hook_at(worker->hooks, worker, FLY_HOOK_POP_ACKS);
         uint32_t cnt = fly_ring16_pop_burst(&worker->peer[p].ack_in, record, BURST);
         fly_ack_arrived(worker, record, cnt);
         work += cnt;
@@ -71,6 +72,7 @@ static uint32_t receive_frames_home(struct fly_worker *worker)
     for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
         if (p == worker->idx)
             continue;
+        fly_hook_at(worker->hooks, worker, FLY_HOOK_POP_HOME);
         uint32_t cnt = fly_ring8_pop_burst(&worker->peer[p].back_in, frame, BURST);
         for (uint32_t i = 0; i < cnt; i++)
             fly_frame_home(worker, (uint32_t)frame[i]);
@@ -97,6 +99,7 @@ static uint32_t receive_data(struct fly_worker *worker)
     for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
         if (p == worker->idx)
             continue;
+        fly_hook_at(worker->hooks, worker, FLY_HOOK_POP_DATA);
         uint32_t cnt = fly_ring8_pop_burst(&worker->peer[p].data_in, data, BURST);
         for (uint32_t i = 0; i < cnt; i++)
             receive_descriptor(worker, data[i]);
@@ -210,7 +213,7 @@ static uint32_t poll_sources(struct fly_worker *worker)
             continue;
         task->wake_ticks = UINT64_MAX;
         uint64_t before = fly_counted(&task->source->in);
-        worker->now_ticks = fly_ticks();
+        worker->now_ticks = fly_hook_ticks(worker->hooks);
         fly_task_act(task, FLY_ACT_POLL);
         work += !task->idle || fly_counted(&task->source->in) != before;
     }
@@ -244,9 +247,11 @@ static void publish(struct fly_worker *worker)
         struct fly_peer *peer = &worker->peer[p];
         if (p == worker->idx)
             continue;
+        fly_hook_at(worker->hooks, worker, FLY_HOOK_PUSH_DATA);
         fly_ring8_publish(&peer->data_out);
         if (peer->outbox.cnt) {
             fly_outbox_flush(&peer->outbox, &peer->ack_out);
+            fly_hook_at(worker->hooks, worker, FLY_HOOK_PUSH_ACKS);
             peer->published |= fly_ring16_publish(&peer->ack_out) > 0;
             acks_left |= peer->outbox.cnt > 0;
         }
@@ -258,6 +263,7 @@ static void publish(struct fly_worker *worker)
         struct fly_peer *peer = &worker->peer[p];
         if (p == worker->idx || !peer->back_waits)
             continue;
+        fly_hook_at(worker->hooks, worker, FLY_HOOK_PUSH_HOME);
         fly_ring8_publish(&peer->back_out);
         peer->back_waits = false;
         peer->published = true;
@@ -324,7 +330,7 @@ static bool anything_pending(const struct fly_worker *worker)
 /* Until when may it sleep, at most SLEEP_MAX_MS? 0: not at all. */
 static uint64_t sleep_ns(const struct fly_worker *worker)
 {
-    uint64_t now = fly_ticks(), next = UINT64_MAX;
+    uint64_t now = fly_hook_ticks(worker->hooks), next = UINT64_MAX;
     for (uint32_t t = 0; t < worker->task_cnt; t++) {
         const struct fly_rt_task *task = &worker->task[t];
         if (task->ended)
@@ -408,10 +414,10 @@ uint32_t fly_worker_turn(struct fly_worker *worker)
             work                    ? FLY_REGIME_BUSY
             : worker->suspended_cnt ? FLY_REGIME_BLOCKED
                                     : FLY_REGIME_IDLE,
-            fly_ticks());
+            fly_hook_ticks(worker->hooks));
     if (worker->now_ticks >= worker->housekeeping_at) {
         housekeeping(worker);
-        account(worker, FLY_REGIME_HOUSEKEEPING, fly_ticks());
+        account(worker, FLY_REGIME_HOUSEKEEPING, fly_hook_ticks(worker->hooks));
     }
     return work;
 }

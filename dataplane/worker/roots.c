@@ -24,12 +24,40 @@ struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root,
     return cell;
 }
 
-static void root_push(struct fly_note *note, uint32_t slot)
+static FLY_ALWAYS_INLINE struct fly_rt_task *owner_of(struct fly_worker *worker,
+                                                      const struct fly_root_entry *entry)
 {
-    uint32_t idx = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
-    FLY_DCHECK(idx < FLY_CELLS_MAX, "too many roots in one call");
-    note->root[idx] = slot;
-    atomic_store_explicit(&note->root_cnt, idx + 1, memory_order_release);
+    return &worker->task[entry->anchor.holder];
+}
+
+void fly_root_record_latency(struct fly_rt_task *task)
+{
+    if (!task->latency_cnt)
+        return;
+    uint64_t ticks = fly_ticks() - task->latency_birth;
+    fly_histogram_record(task->histogram, fly_ticks_to_ns(&task->worker->clock, ticks),
+                         task->latency_cnt);
+    task->latency_cnt = 0;
+}
+
+static FLY_ALWAYS_INLINE void note_latency(struct fly_rt_task *task, uint64_t birth_ticks)
+{
+    if (FLY_LIKELY(task->latency_birth == birth_ticks)) {
+        task->latency_cnt++;
+        return;
+    }
+    fly_root_record_latency(task);
+    task->latency_birth = birth_ticks;
+    task->latency_cnt = 1;
+}
+
+/* `cnt` roots of a task were acked and are over. */
+static FLY_ALWAYS_INLINE void count_done(struct fly_rt_task *task, uint64_t cnt)
+{
+    if (!cnt)
+        return;
+    fly_count(&task->source->acked, cnt);
+    fly_count(&task->source->in_flight, -cnt);
 }
 
 static void root_done(struct fly_worker *worker, struct fly_root_entry *entry);
@@ -49,17 +77,38 @@ static void cells_close(struct fly_worker *worker, struct fly_note *note, uint32
     atomic_store_explicit(&note->cell_cnt, mark, memory_order_release);
 }
 
+/* A root that ended well and about which nobody else wants to know. */
+static FLY_ALWAYS_INLINE bool is_plain(const struct fly_rt_task *task,
+                                       const struct fly_root_entry *entry)
+{
+    return fly_root_flags(entry) == 0 && entry->anchor.block == FLY_BLOCK_NONE && !task->acked;
+}
+
 static void roots_close(struct fly_worker *worker, struct fly_note *note, uint32_t mark,
                         uint32_t cnt)
 {
+    struct fly_rt_task *task = &worker->task[0];
+    uint64_t done_cnt = 0; /* plain ones of `task`, not yet counted */
     for (uint32_t i = mark; i < cnt; i++) {
         struct fly_root_entry *entry = &worker->tracker->entry[note->root[i]];
         bool done = fly_tracker_close(entry);
-        if (FLY_UNLIKELY(entry->anchor.failed))
+        if (FLY_UNLIKELY(owner_of(worker, entry) != task)) {
+            count_done(task, done_cnt);
+            done_cnt = 0;
+            task = owner_of(worker, entry);
+        }
+        if (FLY_UNLIKELY(entry->anchor.failed)) {
             root_failed(worker, entry, entry->reason, entry->node);
-        else if (done)
+        } else if (FLY_LIKELY(done && is_plain(task, entry))) {
+            fly_hook_ends(worker->hooks, worker, entry, FLY_ATTEMPT_ACKED);
+            note_latency(task, entry->birth_ticks);
+            fly_tracker_free(worker->tracker, &task->range, entry);
+            done_cnt++;
+        } else if (done) {
             root_done(worker, entry);
+        }
     }
+    count_done(task, done_cnt);
     atomic_store_explicit(&note->root_cnt, mark, memory_order_release);
 }
 
@@ -76,12 +125,6 @@ void fly_note_close(struct fly_rt_task *base, struct fly_note_mark mark)
 
 /* --- The end of an attempt ------------------------------------------------------------------- */
 
-static FLY_ALWAYS_INLINE struct fly_rt_task *owner_of(struct fly_worker *worker,
-                                                      const struct fly_root_entry *entry)
-{
-    return &worker->task[entry->anchor.holder];
-}
-
 /* Parents of a joined root: each gets its id, or fails. */
 static void end_parents(struct fly_rt_task *task, const struct fly_root_entry *entry, bool done)
 {
@@ -96,27 +139,6 @@ static void end_parents(struct fly_rt_task *task, const struct fly_root_entry *e
         fly_hold_release(task->held, held);
         idx = next;
     }
-}
-
-static void note_latency(struct fly_rt_task *task, uint64_t birth_ticks)
-{
-    if (FLY_LIKELY(task->latency_birth == birth_ticks)) {
-        task->latency_cnt++;
-        return;
-    }
-    fly_root_record_latency(task);
-    task->latency_birth = birth_ticks;
-    task->latency_cnt = 1;
-}
-
-void fly_root_record_latency(struct fly_rt_task *task)
-{
-    if (!task->latency_cnt)
-        return;
-    uint64_t ticks = task->worker->now_ticks - task->latency_birth;
-    fly_histogram_record(task->histogram, fly_ticks_to_ns(&task->worker->clock, ticks),
-                         task->latency_cnt);
-    task->latency_cnt = 0;
 }
 
 /* The root is over: its slot is free, whatever was kept for it too. */
@@ -170,6 +192,7 @@ static void root_done(struct fly_worker *worker, struct fly_root_entry *entry)
 {
     struct fly_rt_task *task = owner_of(worker, entry);
     uint8_t flags = fly_root_flags(entry);
+    fly_hook_ends(worker->hooks, worker, entry, FLY_ATTEMPT_ACKED);
     if (FLY_UNLIKELY(flags & FLY_ROOT_DEAD)) {
         root_done_dead(task, entry);
         return;
@@ -261,6 +284,7 @@ static void root_failed(struct fly_worker *worker, struct fly_root_entry *entry,
     entry->anchor.failed = fly_root_state(entry) == FLY_ROOT_OPEN;
     if (entry->anchor.failed)
         return;
+    fly_hook_ends(worker->hooks, worker, entry, FLY_ATTEMPT_FAILED);
     fly_tracker_rename(entry);
     if (flags & (FLY_ROOT_JOINED | FLY_ROOT_DETACHED)) {
         root_dropped(task, entry);
@@ -357,26 +381,13 @@ static void let_go(struct fly_rt_task *task)
     fly_note_close(base, mark);
 }
 
-/* Slow side of fly_root_begin: no free slot, or as many roots in one call as a note takes. */
-static FLY_NOINLINE void make_room(struct fly_rt_task *task)
+void fly_root_make_room(struct fly_rt_task *task)
 {
     let_go(task);
     if (task->range.free_cnt)
         return;
     task->worker->fiber_task->wait_cnt = 1;
     fly_fiber_wait(task->worker, FLY_WAIT_ROOT);
-}
-
-struct fly_root_entry *fly_root_begin(struct fly_rt_task *task, uint64_t id)
-{
-    struct fly_worker *worker = task->worker;
-    struct fly_note *note = worker->fiber_task->note;
-    if (FLY_UNLIKELY(!task->range.free_cnt || fly_note_mark(note).root == FLY_CELLS_MAX))
-        make_room(task);
-    struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
-                                                     worker->now_ticks, worker->clock_ms);
-    root_push(note, (uint32_t)(entry - worker->tracker->entry));
-    return entry;
 }
 
 void fly_root_count(struct fly_rt_task *task, uint64_t cnt)
@@ -449,8 +460,9 @@ struct fly_root_entry *fly_root_again(struct fly_rt_task *task, struct fly_root 
     entry->anchor.xor_ids = 0;
     entry->clock_ms = worker->clock_ms;
     fly_root_set(entry, FLY_ROOT_OPEN);
+    fly_hook_begins(worker->hooks, worker, entry);
     fly_count(&task->source->retried, !(fly_root_flags(entry) & FLY_ROOT_DEAD));
-    root_push(worker->fiber_task->note, fly_root_slot(root));
+    fly_root_push(worker->fiber_task->note, fly_root_slot(root));
     return entry;
 }
 

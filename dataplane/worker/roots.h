@@ -20,8 +20,32 @@ void fly_root_fail(struct fly_worker *worker, struct fly_root root, uint32_t rea
 /* Fails the attempt of a cell, once. `task` is where it failed. */
 void fly_anchor_fail(struct fly_rt_task *task, struct fly_anchor *anchor, uint32_t reason);
 
+/* Lists a root as being emitted by the running call. */
+static FLY_ALWAYS_INLINE void fly_root_push(struct fly_note *note, uint32_t slot)
+{
+    uint32_t idx = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
+    FLY_DCHECK(idx < FLY_CELLS_MAX, "too many roots in one call");
+    note->root[idx] = slot;
+    /* Release: after a crash whoever reads the count finds the slots. */
+    atomic_store_explicit(&note->root_cnt, idx + 1, memory_order_release);
+}
+
+/* The slow side of fly_root_begin: lets go of what this call emitted, suspends until a slot is free. */
+void fly_root_make_room(struct fly_rt_task *task);
+
 /* Opens a new root of this task; suspends the fiber until there is a free slot. */
-struct fly_root_entry *fly_root_begin(struct fly_rt_task *task, uint64_t id);
+static FLY_ALWAYS_INLINE struct fly_root_entry *fly_root_begin(struct fly_rt_task *task, uint64_t id)
+{
+    struct fly_worker *worker = task->worker;
+    struct fly_note *note = worker->fiber_task->note;
+    if (FLY_UNLIKELY(!task->range.free_cnt || fly_note_mark(note).root == FLY_CELLS_MAX))
+        fly_root_make_room(task);
+    struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
+                                                     worker->now_ticks, worker->clock_ms);
+    fly_root_push(note, (uint32_t)(entry - worker->tracker->entry));
+    fly_hook_begins(worker->hooks, worker, entry);
+    return entry;
+}
 
 /* Enters new roots into the ledger. */
 void fly_root_count(struct fly_rt_task *task, uint64_t cnt);

@@ -390,7 +390,7 @@ static int list_tasks(struct fly_worker *worker, const struct fly_node *const *n
 static void init_clock(struct fly_worker *worker, struct fly_clock_rate rate)
 {
     worker->clock = rate;
-    worker->now_ticks = worker->clock_ticks_base = fly_ticks();
+    worker->now_ticks = worker->clock_ticks_base = fly_hook_ticks(worker->hooks);
     worker->now_ns = worker->clock_mono_base = fly_clock_ns();
     worker->clock_wall_base = fly_clock_wall_ns();
     worker->flush_ticks = fly_ns_to_ticks(&rate, worker->plan->flush_ns);
@@ -439,6 +439,7 @@ int fly_worker_open(struct fly_worker *worker, const struct fly_worker_config *c
                                   .layout = config->layout,
                                   .plan = config->workspace->plan,
                                   .nodes = config->nodes,
+                                  .hooks = config->opt_hooks,
                                   .idx = config->idx};
     int rc = fly_uring_open(&worker->uring);
     if (rc)

@@ -20,6 +20,7 @@
 #include "msg/blocks.h"
 #include "msg/frame.h"
 #include "worker/hold.h"
+#include "worker/hooks.h"
 #include "worker/layout.h"
 #include "worker/note.h"
 
@@ -165,6 +166,7 @@ struct fly_rt_task {
     struct fly_blocks *retain;
     uint32_t replay_head, replay_tail, replay_cnt;
     uint32_t poll_budget; /* roots that the running poll may still emit */
+    uint64_t poll_bytes;  /* of those it emitted */
     uint64_t *acked;
     struct fly_failed_id *failed;
     uint32_t acked_cnt, failed_cnt, acked_max;
@@ -209,6 +211,7 @@ struct fly_worker {
     struct fly_workspace *workspace;
     const struct fly_layout *layout;
     const struct fly_plan *plan;
+    const struct fly_hooks *hooks; /* NULL but in tests */
     uint32_t idx;
     void *thread; /* its thread pointer: cheaper to compare than pthread_self() */
 
@@ -254,6 +257,7 @@ struct fly_worker_config {
     uint32_t idx;
     struct fly_clock_rate clock;
     const struct fly_node *const *nodes; /* by node of the plan */
+    const struct fly_hooks *opt_hooks;
 };
 
 /* Builds a worker and sets up its tasks. 0; -EINVAL: a node refused (trace: which, why), or another

@@ -149,7 +149,7 @@ static int open_workers(struct dataplane *dataplane)
         return FLY_ERR(ENOMEM, "no memory for the workers");
     for (uint32_t w = 0; w < plan->worker_cnt; w++) {
         struct fly_worker_config config = {&dataplane->workspace, &dataplane->layout, w,
-                                           dataplane->clock, dataplane->node};
+                                           dataplane->clock, dataplane->node, NULL};
         /* Own lines: workers are written by different threads. */
         dataplane->worker[w] = aligned_alloc(
             FLY_CACHE_LINE_PAIR, fly_align_up(sizeof(struct fly_worker), FLY_CACHE_LINE_PAIR));

@@ -38,7 +38,7 @@ static void *owner(void *arg)
             begun++;
         } else if (open_cnt) {
             uint32_t idx = (uint32_t)fly_rng_below(&rng, open_cnt);
-            fly_tracker_close(open[idx], 0);
+            fly_tracker_close(open[idx]);
             fly_tracker_free(run->tracker, &run->range, open[idx]);
             open[idx] = open[--open_cnt];
         }

@@ -195,6 +195,34 @@ static void test_a_run_that_lies_is_refused(void **state)
     free(frame);
 }
 
+static void test_a_run_without_messages_is_refused(void **state)
+{
+    (void)state;
+    struct fly_run *run;
+    struct fly_wire_msg *wire;
+    struct fly_frame *frame = small_frame(&run, &wire);
+    *run = (struct fly_run){.root = 5};
+    frame->used_bytes = sizeof(*run);
+    assert_int_equal(whole_before_damage(frame), 0);
+    free(frame);
+}
+
+/* What is left behind a run's messages is not taken for the next run. */
+static void test_a_run_hides_no_other_run(void **state)
+{
+    (void)state;
+    struct fly_frame *frame = new_frame(512);
+    struct fly_frame_writer writer;
+    struct fly_msg msg = text("0123456789");
+    fly_frame_open(&writer, frame, 512, 1, 0);
+    append(&writer, 5, &msg, true);
+    struct fly_run *outer = writer.run;
+    append(&writer, 6, &msg, true);
+    outer->bytes += (uint32_t)sizeof(struct fly_run) + writer.run->bytes;
+    assert_int_equal(whole_before_damage(frame), 1);
+    free(frame);
+}
+
 static void test_a_message_that_lies_is_refused(void **state)
 {
     (void)state;
@@ -525,6 +553,8 @@ int main(void)
         cmocka_unit_test(test_a_used_length_beyond_the_frame_is_refused),
         cmocka_unit_test(test_an_empty_frame_has_no_run),
         cmocka_unit_test(test_a_run_that_lies_is_refused),
+        cmocka_unit_test(test_a_run_without_messages_is_refused),
+        cmocka_unit_test(test_a_run_hides_no_other_run),
         cmocka_unit_test(test_a_message_that_lies_is_refused),
         cmocka_unit_test(test_what_was_whole_before_the_bad_place_is_delivered),
         cmocka_unit_test(test_no_key_length_without_a_key),

@@ -1,5 +1,6 @@
 #include "plan/builder.h"
 
+#include "base/check.h"
 #include "base/err.h"
 
 #include <errno.h>
@@ -125,6 +126,7 @@ static uint64_t least_busy(const struct fly_builder *builder, uint64_t from, uin
                 builder->worker[i].task_cnt < builder->worker[best].task_cnt)
                 best = i;
         }
+        FLY_CHECK(best != FLY_PLAN_NONE, "fewer than %u workers to choose from", cnt);
         chosen |= UINT64_C(1) << best;
     }
     return chosen;

@@ -99,7 +99,7 @@ struct rest {
 
 static bool take(struct rest *rest, void *to, size_t bytes)
 {
-    if (rest->bytes < bytes)
+    if (!rest->at || rest->bytes < bytes)
         return false;
     if (bytes)
         memcpy(to, rest->at, bytes);

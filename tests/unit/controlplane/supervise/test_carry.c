@@ -136,11 +136,13 @@ static void ack(struct world *world, uint32_t task, struct fly_root_entry *entry
 /* Notes that the worker is processing `entry` for the stage. */
 static void note(struct world *world, const struct fly_root_entry *entry)
 {
-    _Atomic uint32_t *running = fly_place(&world->workspace, world->layout.worker[0].running);
+    const struct fly_worker_place *worker = &world->layout.worker[0];
+    const struct fly_tracker *tracker = fly_place(&world->workspace, worker->tracker);
+    _Atomic uint32_t *running = fly_place(&world->workspace, worker->running);
     struct fly_note *cells = fly_place(&world->workspace, world->layout.task[STAGE].note);
-    uint32_t cnt = atomic_load(&cells->cnt);
-    cells->cell[cnt].root = fly_root_name(entry).bits;
-    atomic_store(&cells->cnt, cnt + 1);
+    uint32_t cnt = atomic_load(&cells->root_cnt);
+    cells->root[cnt] = (uint32_t)(entry - tracker->entry);
+    atomic_store(&cells->root_cnt, cnt + 1);
     atomic_store(running, STAGE);
 }
 

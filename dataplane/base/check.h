@@ -30,6 +30,15 @@
 #define FLY_NOINLINE __attribute__((noinline))
 #define FLY_MUST_CHECK __attribute__((warn_unused_result))
 
+/* 1 in builds with AddressSanitizer or ThreadSanitizer, gcc's or clang's. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define FLY_SANITIZED 1
+#elif defined(__has_feature)
+#define FLY_SANITIZED (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
+#else
+#define FLY_SANITIZED 0
+#endif
+
 /* Aborts with file, line, condition and the formatted reason. Always on. */
 #define FLY_CHECK(cond, ...)                                                                       \
     (FLY_LIKELY(cond) ? (void)0 : fly_check_failed(__FILE__, __LINE__, #cond, __VA_ARGS__))

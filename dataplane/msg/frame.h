@@ -150,6 +150,31 @@ static FLY_ALWAYS_INLINE void fly_copy_small(uint8_t *to, const void *from, uint
     }
 }
 
+enum { FLY_COPY_WIDE = 16 };
+
+/* Copies `bytes` to a place with at least `room` bytes. Short contents of random length cost a
+ * mispredicted branch or two each; so where a page cannot end in between and there is room, 16 bytes are
+ * moved whatever the length. */
+#if defined(__x86_64__) && !FLY_SANITIZED
+static FLY_ALWAYS_INLINE void fly_copy_into(uint8_t *to, uint64_t room, const uint8_t *from,
+                                            uint32_t bytes)
+{
+    bool same_page = ((uintptr_t)from & 4095) <= 4096 - FLY_COPY_WIDE;
+    if (FLY_LIKELY(bytes <= FLY_COPY_WIDE && room >= FLY_COPY_WIDE && same_page)) {
+        typedef long long wide __attribute__((vector_size(FLY_COPY_WIDE), aligned(1), may_alias));
+        *(wide *)(void *)to = *(const wide *)(const void *)from;
+        return;
+    }
+    fly_copy_small(to, from, bytes);
+}
+#else
+static inline void fly_copy_into(uint8_t *to, uint64_t room, const uint8_t *from, uint32_t bytes)
+{
+    (void)room;
+    fly_copy_small(to, from, bytes);
+}
+#endif
+
 /* Appends a message to the open run, or to a new one when `new_run`; there must be room
  * (fly_frame_need). Returns the new run's edge id, which the caller must register, or 0. */
 static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writer, uint64_t root,
@@ -172,7 +197,8 @@ static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writ
                                   msg->flags,
                                   msg->key_hash};
     uint8_t *data = (uint8_t *)(wire + 1);
-    fly_copy_small(data, msg->payload, msg->payload_bytes + msg->meta_bytes);
+    fly_copy_into(data, (uint64_t)(writer->end - data), msg->payload,
+                  msg->payload_bytes + msg->meta_bytes);
     if (key_at == FLY_KEY_APART)
         fly_copy_small(data + msg->payload_bytes + msg->meta_bytes, msg->key, msg->key_bytes);
     uint64_t bytes = fly_frame_need(msg, key_at, false);

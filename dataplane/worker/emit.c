@@ -287,21 +287,34 @@ static void lane_deliver(struct fly_rt_task *task, struct fly_lane *lane, struct
     lane_put_all(task, lane, msg, cnt);
 }
 
-/* Messages for a task of this worker are gathered so that it is called once. */
+/* Sorts a batch by lane, order kept: task->order lists the messages, lane l's are [start[l],
+ * start[l + 1]). Without a branch on the lane, which nobody can predict. */
+static void sort_by_lane(struct fly_rt_task *task, uint32_t lane_cnt, uint32_t cnt, uint16_t *start)
+{
+    const uint16_t *pick = task->pick;
+    memset(start, 0, (lane_cnt + 2) * sizeof(*start));
+    for (uint32_t i = 0; i < cnt; i++)
+        start[pick[i] + 2]++;
+    for (uint32_t l = 2; l <= lane_cnt; l++)
+        start[l] = (uint16_t)(start[l] + start[l - 1]);
+    for (uint32_t i = 0; i < cnt; i++)
+        task->order[start[pick[i] + 1]++] = (uint16_t)i;
+}
+
+/* Messages that leave go first, so that others can begin on them while this worker does its own. */
 static void deliver_picked(struct fly_rt_task *task, struct fly_out_edge *edge, struct fly_msg *msg,
                            uint32_t cnt)
 {
-    const uint16_t *pick = task->pick;
-    for (uint32_t i = 0; i < cnt; i++)
-        if (!edge->lane[pick[i]].local)
-            lane_put(task, &edge->lane[pick[i]], &msg[i]);
+    uint16_t start[FLY_PLAN_TARGETS_MAX + 2];
+    const uint16_t *order = task->order;
+    sort_by_lane(task, edge->lane_cnt, cnt, start);
+    for (uint32_t l = 0; l < edge->lane_cnt; l++)
+        for (uint32_t i = start[l]; !edge->lane[l].local && i < start[l + 1]; i++)
+            lane_put(task, &edge->lane[l], &msg[order[i]]);
     for (uint32_t l = 0; l < edge->lane_cnt; l++) {
         uint32_t local_cnt = 0;
-        if (!edge->lane[l].local)
-            continue;
-        for (uint32_t i = 0; i < cnt; i++)
-            if (pick[i] == l)
-                task->local[local_cnt++] = msg[i];
+        for (uint32_t i = start[l]; edge->lane[l].local && i < start[l + 1]; i++)
+            task->local[local_cnt++] = msg[order[i]];
         if (local_cnt)
             lane_deliver(task, &edge->lane[l], task->local, local_cnt);
     }

@@ -135,7 +135,8 @@ struct fly_rt_task {
     struct fly_note_mark mark; /* where the running call of this task began in the note */
     struct fly_msg *batch; /* FLY_BATCH_MAX messages read from a frame */
     uint32_t batch_at, batch_cnt; /* given to process, and read */
-    uint16_t *pick;        /* targets of a batch being routed */
+    uint16_t *pick;        /* lane of each message of a batch being routed */
+    uint16_t *order;       /* the batch's messages, lane by lane */
     struct fly_msg *local; /* the part of it for a task of this worker */
 
     /* Output. The last port is the one for dead letters, where the node has them. */

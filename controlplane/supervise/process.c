@@ -158,7 +158,7 @@ enum fly_ending fly_process_end(struct fly_process *process, char *detail, size_
     process->pidfd = process->text_fd = -1;
     if (WIFSIGNALED(status)) {
         snprintf(detail, bytes, "signal %d, %s", WTERMSIG(status), strsignal(WTERMSIG(status)));
-        return FLY_ENDED_CRASHED;
+        return WTERMSIG(status) == SIGKILL ? FLY_ENDED_KILLED : FLY_ENDED_CRASHED;
     }
     snprintf(detail, bytes, "exit code %d", WEXITSTATUS(status));
     for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {

@@ -30,7 +30,8 @@ enum fly_ending {
     FLY_ENDED_REFUSED, /* 78: a node's setup refused; it has said why */
     FLY_ENDED_MISUSED, /* 70: a node broke the rules of the API; starting again would not help */
     FLY_ENDED_SYSTEM,  /* 71: the operating system refused something */
-    FLY_ENDED_CRASHED, /* a signal, or any other code */
+    FLY_ENDED_KILLED,  /* SIGKILL: somebody's kill -9, or the kernel was out of memory */
+    FLY_ENDED_CRASHED, /* another signal, or any other code */
 };
 
 /* The path of flyover-dataplane: $FLYOVER_DATAPLANE, else beside this program, in ../dataplane (a

@@ -29,11 +29,11 @@ static void count_crash(struct fly_runner *runner)
     runner->crash_cnt++;
 }
 
-static bool is_hopeless(struct fly_runner *runner, const char *detail)
+static bool is_hopeless(struct fly_runner *runner, enum fly_ending ending, const char *detail)
 {
     uint32_t limit = runner->options->restart_limit ? runner->options->restart_limit
                                                     : (uint32_t)FLY_RUN_CRASHES_MAX;
-    if (!runner->ready_ns && limit > FLY_RUN_CRASHES_AT_START_MAX)
+    if (!runner->ready_ns && ending == FLY_ENDED_CRASHED && limit > FLY_RUN_CRASHES_AT_START_MAX)
         limit = FLY_RUN_CRASHES_AT_START_MAX;
     if (runner->crash_cnt < limit)
         return false;
@@ -98,10 +98,10 @@ static uint32_t count_suspects(const struct fly_carry *carry, uint32_t *open_cnt
     return cnt;
 }
 
-int fly_runner_recover(struct fly_runner *runner, const char *detail)
+int fly_runner_recover(struct fly_runner *runner, enum fly_ending ending, const char *detail)
 {
     count_crash(runner);
-    if (is_hopeless(runner, detail)) {
+    if (is_hopeless(runner, ending, detail)) {
         fly_runner_fail(runner, FLY_EXIT_FAILED);
         return -1;
     }

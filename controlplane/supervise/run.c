@@ -188,10 +188,11 @@ static bool on_end(struct fly_runner *runner)
     case FLY_ENDED_SYSTEM:
         fly_runner_fail(runner, FLY_EXIT_IO);
         return true;
+    case FLY_ENDED_KILLED:
     case FLY_ENDED_CRASHED:
         break;
     }
-    return runner->command == FLY_COMMAND_STOP || fly_runner_recover(runner, detail) != 0;
+    return runner->command == FLY_COMMAND_STOP || fly_runner_recover(runner, ending, detail) != 0;
 }
 
 /* Starts the next dataplane if it is due. True: the run has ended instead. */

@@ -70,9 +70,9 @@ int fly_runner_launch(struct fly_runner *runner) __attribute__((warn_unused_resu
 /* Adds up base and the live workspace in runner->now. */
 void fly_runner_look(struct fly_runner *runner);
 
-/* The dataplane has died of `detail`. 0: another one is due at launch_at_ns; -1: it is given up,
+/* The dataplane has died, of `detail`. 0: another one is due at launch_at_ns; -1: it is given up,
  * said why, exit_code set. */
-int fly_runner_recover(struct fly_runner *runner, const char *detail)
+int fly_runner_recover(struct fly_runner *runner, enum fly_ending ending, const char *detail)
     __attribute__((warn_unused_result));
 
 /* Sets the exit code if there is none yet. */

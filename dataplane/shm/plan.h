@@ -47,28 +47,28 @@ enum fly_idle { FLY_IDLE_ADAPTIVE, FLY_IDLE_SPIN };
 /* How a source's (or stage-owned) root is tried. */
 struct fly_plan_delivery {
     uint64_t ack_timeout_ns;
-    uint64_t backoff_ns;     /* before the second try; doubles each time */
+    uint64_t backoff_ns; /* before the second try; doubles each time */
     uint64_t backoff_max_ns;
-    uint32_t attempts;       /* tries in all, at least 1 */
-    uint32_t max_in_flight;  /* roots per task; a power of two */
+    uint32_t attempts;      /* tries in all, at least 1 */
+    uint32_t max_in_flight; /* roots per task; a power of two */
 };
 
 struct fly_plan_node {
     char name[FLY_PLAN_NAME_MAX];
     char type[FLY_PLAN_NAME_MAX];
-    uint32_t kind; /* enum fly_kind */
-    uint32_t first_task, task_cnt;         /* its task 0; the others: fly_plan_task_of() */
-    uint32_t first_port, port_cnt;         /* in the table of ports */
-    uint32_t dead_edge;                    /* edge to the dead-letter node, or FLY_PLAN_NONE */
-    uint64_t params_offset, params_bytes;  /* msgpack, see controlplane/plan/params.h */
-    struct fly_plan_delivery delivery;     /* of the roots that its tasks own */
-    uint64_t retain_bytes;                 /* copies for retries, per task; 0: it replays itself */
-    uint32_t hold_messages;                /* per task; 0: it holds nothing */
-    uint32_t depth;                        /* longest path from a source: deepest tasks run first */
+    uint32_t kind;                        /* enum fly_kind */
+    uint32_t first_task, task_cnt;        /* its task 0; the others: fly_plan_task_of() */
+    uint32_t first_port, port_cnt;        /* in the table of ports */
+    uint32_t dead_edge;                   /* edge to the dead-letter node, or FLY_PLAN_NONE */
+    uint64_t params_offset, params_bytes; /* msgpack, see controlplane/plan/params.h */
+    struct fly_plan_delivery delivery;    /* of the roots that its tasks own */
+    uint64_t retain_bytes;                /* copies for retries, per task; 0: it replays itself */
+    uint32_t hold_messages;               /* per task; 0: it holds nothing */
+    uint32_t depth;                       /* longest path from a source: deepest tasks run first */
     uint64_t hold_bytes;
-    uint64_t state_bytes;                  /* per task */
-    uint32_t owns_roots;                   /* 1: it has a range of the tracker */
-    uint32_t direct_depth;                 /* longest chain of calls below it, for its stack */
+    uint64_t state_bytes;  /* per task */
+    uint32_t owns_roots;   /* 1: it has a range of the tracker */
+    uint32_t direct_depth; /* longest chain of calls below it, for its stack */
 };
 
 struct fly_plan_port {
@@ -92,8 +92,8 @@ struct fly_plan_edge {
 struct fly_plan_task {
     uint32_t node;
     uint32_t worker;
-    uint32_t idx;         /* among the node's tasks */
-    uint32_t first_root;  /* its range of the worker's tracker; max_in_flight slots */
+    uint32_t idx;        /* among the node's tasks */
+    uint32_t first_root; /* its range of the worker's tracker; max_in_flight slots */
 };
 
 struct fly_plan_worker {
@@ -106,12 +106,12 @@ struct fly_plan {
     uint64_t bytes; /* with all tables and parameters */
     char name[FLY_PLAN_NAME_MAX];
     char instance[FLY_PLAN_NAME_MAX];
-    uint32_t idle;           /* enum fly_idle */
-    uint32_t restarted;      /* this run goes on from restored positions */
-    uint64_t flush_ns;       /* an open frame leaves at this age at the latest */
+    uint32_t idle;      /* enum fly_idle */
+    uint32_t restarted; /* this run goes on from restored positions */
+    uint64_t flush_ns;  /* an open frame leaves at this age at the latest */
     uint64_t drain_timeout_ns;
-    uint64_t frame_bytes;    /* payload of a frame */
-    uint64_t idle_spin_ns;   /* adaptive: so long without work before sleeping */
+    uint64_t frame_bytes;  /* payload of a frame */
+    uint64_t idle_spin_ns; /* adaptive: so long without work before sleeping */
 
     uint32_t node_cnt, port_cnt, edge_cnt, target_cnt;
     uint32_t slot_table_cnt, task_cnt, worker_cnt, plugin_cnt;
@@ -178,8 +178,7 @@ static inline uint64_t fly_plan_chain_frames(uint64_t frame_bytes, uint64_t max_
 static inline uint64_t fly_plan_frames_min(const struct fly_plan *plan,
                                            const struct fly_plan_edge *edge)
 {
-    return edge->target_cnt + 1 +
-           fly_plan_chain_frames(plan->frame_bytes, edge->max_message_bytes);
+    return edge->target_cnt + 1 + fly_plan_chain_frames(plan->frame_bytes, edge->max_message_bytes);
 }
 
 /* Are all counts, offsets and indices consistent within `bytes` of memory? 0, or -EINVAL with a

@@ -35,7 +35,7 @@ struct fly_workspace_header {
     uint64_t seed; /* of edge ids and random groupings */
     uint64_t created_wall_ns;
     uint32_t creator_pid;
-    uint32_t huge_pages; /* 1: backed by huge pages */
+    uint32_t huge_pages;                   /* 1: backed by huge pages */
     _Alignas(64) _Atomic uint32_t command; /* enum fly_command; written by the control plane */
     _Atomic uint32_t quarantined; /* suspects still to be tried alone, see worker/restore.h */
     _Alignas(64) _Atomic uint64_t ticks_hz; /* written by the dataplane before it is ready */

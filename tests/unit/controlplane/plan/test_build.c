@@ -349,8 +349,8 @@ static void test_tasks_are_deepest_first_and_ranges_do_not_overlap(void **state)
     fly_built_destroy(built);
 }
 
-/* Random graphs: every one is planned, and what comes out is what fly_plan_check() accepts. The naive
- * model counts edges and targets by looking at each input by itself. */
+/* Random graphs: every one is planned, and what comes out is what fly_plan_check() accepts. The
+ * naive model counts edges and targets by looking at each input by itself. */
 static void test_random_pipelines(void **state)
 {
     (void)state;

@@ -1,4 +1,5 @@
-/* test_carry.c - what a dead dataplane leaves: counts that balance, and open roots for the next one. */
+/* test_carry.c - what a dead dataplane leaves: counts that balance, and open roots for the next
+ * one. */
 #include "ack/tracker.h"
 #include "base/mix.h"
 #include "supervise/carry.h"

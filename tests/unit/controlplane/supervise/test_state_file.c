@@ -1,4 +1,5 @@
-/* test_state_file.c - whatever a crash leaves of a state file, a whole record is found or it is refused. */
+/* test_state_file.c - whatever a crash leaves of a state file, a whole record is found or it is
+ * refused. */
 #include "base/err.h"
 #include "base/mix.h"
 #include "supervise/state_file.h"

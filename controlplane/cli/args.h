@@ -1,6 +1,7 @@
 /* args.h - from the words of a command line to a call with typed options.
  *
- * Idea       getopt_long() finds the options, config/convert.h makes their values, as for node parameters.
+ * Idea       getopt_long() finds the options, config/convert.h makes their values, as for node
+ *            parameters.
  */
 #ifndef FLY_CLI_ARGS_H
 #define FLY_CLI_ARGS_H

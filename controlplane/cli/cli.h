@@ -1,10 +1,11 @@
 /* cli.h - the command line: one table of commands drives parsing, help, man page and completion.
  *
- * Idea       A command is a row: what it is called, its options as typed parameters (the same kind of
- *            table as nodes have), an example, and the function that does it.
- * Output     Results go to `out`, everything else to `err`. Nothing is coloured but findings on a terminal.
- * Exit codes 0 ok, 1 a check failed, 64 wrong usage, 69 something is not there to talk to, 74 I/O, 75 try
- *            later, 77 not permitted, 78 a bad pipeline.
+ * Idea       A command is a row: what it is called, its options as typed parameters (the same kind
+ *            of table as nodes have), an example, and the function that does it.
+ * Output     Results go to `out`, everything else to `err`. Nothing is coloured but findings on a
+ *            terminal.
+ * Exit codes 0 ok, 1 a check failed, 64 wrong usage, 69 something is not there to talk to, 74 I/O,
+ *            75 try later, 77 not permitted, 78 a bad pipeline.
  * See also   commands.c (the table), docs/reference/cli.md (made from it)
  */
 #ifndef FLY_CLI_CLI_H

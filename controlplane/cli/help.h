@@ -19,7 +19,8 @@ int fly_help_command(const struct fly_call *call, const struct fly_command *comm
 /* The manual page flyover(1) in troff. */
 void fly_help_man(struct fly_arena *arena, FILE *file);
 
-/* A page of docs/reference as Markdown: "cli", "nodes" or "pipeline". False: there is no such page. */
+/* A page of docs/reference as Markdown: "cli", "nodes" or "pipeline". False: there is no such
+ * page. */
 bool fly_help_reference(const struct fly_call *call, const char *page);
 
 #endif

@@ -8,8 +8,8 @@
 #include "cli/command.h"
 #include "config/pipeline.h"
 
-/* Reads the operands as one pipeline; warnings and errors go to call->cli->err. 0 with a pipeline, or
- * the exit code and *out NULL. */
+/* Reads the operands as one pipeline; warnings and errors go to call->cli->err. 0 with a pipeline,
+ * or the exit code and *out NULL. */
 int fly_pipelines_load(const struct fly_call *call, enum fly_config_level level,
                        struct fly_pipeline **out) __attribute__((warn_unused_result));
 

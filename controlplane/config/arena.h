@@ -2,8 +2,8 @@
  *
  * Idea       Pieces are cut off blocks; nothing is freed but the whole.
  * Owner      One thread.
- * Memory     The heap. Running out of it ends the process: whoever can't hold a configuration of some
- *            kilobytes can't do anything else either, and no caller needs to handle it.
+ * Memory     The heap. Running out of it ends the process: whoever can't hold a configuration of
+ *            some kilobytes can't do anything else either, and no caller needs to handle it.
  * Cost       O(1) per piece.
  */
 #ifndef FLY_CONFIG_ARENA_H

@@ -9,8 +9,8 @@
 #include "config/context.h"
 #include "config/yaml.h"
 
-/* Converts all types but FLY_PARAM_TABLE. `key` is the name to print (with the maps before it). False:
- * refused, the finding is added. */
+/* Converts all types but FLY_PARAM_TABLE. `key` is the name to print (with the maps before it).
+ * False: refused, the finding is added. */
 bool fly_convert(struct fly_config *config, const struct fly_param *param, const char *key,
                  const char *node, const struct fly_yaml *from, struct fly_config_value *value);
 

@@ -16,8 +16,8 @@ struct fly_cores {
     uint64_t bits[FLY_CORES_MAX / 64];
 };
 
-/* Adds the cores of `text` to the set. 0, or -EINVAL with a trace: an empty or malformed list, a range
- * that falls, a number over the limit. The set may then hold part of it. */
+/* Adds the cores of `text` to the set. 0, or -EINVAL with a trace: an empty or malformed list, a
+ * range that falls, a number over the limit. The set may then hold part of it. */
 int fly_cores_add(struct fly_cores *cores, const char *text) __attribute__((warn_unused_result));
 
 /* Adds the cores that this process may use. 0 or a negative errno. */

@@ -1,8 +1,9 @@
 /* diag.h - what is wrong with a pipeline: every finding with its place, printed all at once.
  *
- * Idea       Checks add findings and go on; whoever asked prints them sorted by place, as text with the
- *            line and a caret, or as JSON.
- * Owner      One thread. The texts (files, --set arguments) are kept here, so that carets can be drawn.
+ * Idea       Checks add findings and go on; whoever asked prints them sorted by place, as text
+ *            with the line and a caret, or as JSON.
+ * Owner      One thread. The texts (files, --set arguments) are kept here, so that carets can be
+ *            drawn.
  * Memory     The heap; running out of it ends the process, as everywhere in controlplane/config.
  * When full  FLY_DIAG_MAX findings are kept, the rest is counted: nobody reads the thousandth.
  * See also   tests/unit/controlplane/config/test_diag.c

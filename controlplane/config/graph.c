@@ -124,7 +124,8 @@ static void set_own_dead_letters(struct fly_loader *loader)
     }
 }
 
-/* Nodes behind the one that gets dead letters can't send it theirs: those are dropped and counted. */
+/* Nodes behind the one that gets dead letters can't send it theirs: those are dropped and
+ * counted. */
 static void set_common_dead_letters(struct fly_loader *loader)
 {
     const struct fly_config_value *value = fly_values_find(&loader->delivery, "dead_letters");
@@ -140,7 +141,8 @@ static void set_common_dead_letters(struct fly_loader *loader)
     }
 }
 
-/* Inputs of one output with the same group are one stream: its messages can be dealt in one way only. */
+/* Inputs of one output with the same group are one stream: its messages can be dealt in one way
+ * only. */
 static void check_group(struct fly_loader *loader, const struct fly_pipeline_node *owner,
                         const struct fly_pipeline_input *input)
 {

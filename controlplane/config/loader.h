@@ -1,7 +1,8 @@
 /* loader.h - the stages of loading a pipeline, in their order, and what they hand on.
  *
- * Idea       documents -> pipeline keys and plugins -> nodes -> inputs -> dead letters -> graph -> files.
- *            A node that is not usable is skipped by the stages after, so that one mistake is told once.
+ * Idea       documents -> pipeline keys and plugins -> nodes -> inputs -> dead letters -> graph ->
+ *            files. A node that is not usable is skipped by the stages after, so that one mistake
+ *            is told once.
  * Owner      fly_config_load().
  * See also   documents.h, types.h, load.c
  */
@@ -30,7 +31,8 @@ struct fly_loader {
     struct fly_pipeline *pipeline;
 };
 
-/* nodes.c: names, types, parameters, options, ports. A node whose type is not known has type NULL. */
+/* nodes.c: names, types, parameters, options, ports. A node whose type is not known has type
+ * NULL. */
 void fly_loader_nodes(struct fly_loader *loader);
 
 /* inputs.c: who reads what. An input that can't be resolved is left out. */
@@ -39,8 +41,8 @@ void fly_loader_inputs(struct fly_loader *loader);
 /* graph.c: no cycles; who gets dead letters; what is grouped how; outputs that nobody reads. */
 void fly_loader_graph(struct fly_loader *loader);
 
-/* files.c: whether files and folders that nodes name are there. 0, or the negative errno of the first
- * that is not usable; all of them are findings. */
+/* files.c: whether files and folders that nodes name are there. 0, or the negative errno of the
+ * first that is not usable; all of them are findings. */
 int fly_loader_files(struct fly_loader *loader);
 
 /* Index of the node called `name`. FLY_PIPELINE_NONE: there is none, which is a finding at `at`. */

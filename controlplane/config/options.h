@@ -1,7 +1,7 @@
 /* options.h - the keys of a pipeline file that belong to no node type, as tables.
  *
- * Idea       The same typed tables as nodes have, so checking, describe, the schema and the reference
- *            pages come from one place. Groups of node options say which nodes have them.
+ * Idea       The same typed tables as nodes have, so checking, describe, the schema and the
+ *            reference pages come from one place. Groups of node options say which nodes have them.
  * See also   pipeline.h (the structs they are bound into), docs/reference/pipeline.md
  */
 #ifndef FLY_CONFIG_OPTIONS_H
@@ -24,7 +24,8 @@ const struct fly_option_group *fly_option_groups(void);
 /* Keys beside `nodes`, bound into struct fly_pipeline_options. */
 const struct fly_param *fly_option_pipeline(void);
 
-/* Keys for nodes that may stand beside `nodes`, too, for all of them; struct fly_delivery_options. */
+/* Keys for nodes that may stand beside `nodes`, too, for all of them; struct
+ * fly_delivery_options. */
 const struct fly_param *fly_option_delivery(void);
 
 /* Keys of an entry of `inputs` that is a map. */

@@ -1,7 +1,9 @@
-/* pipeline.h - the checked model of a pipeline: every value typed, with the place it was written at.
+/* pipeline.h - the checked model of a pipeline: every value typed, with the place it was written
+ * at.
  *
- * Idea       fly_config_load() reads YAML files, checks everything that can be known without starting,
- *            and hands out a model without holes: names are resolved to indices, defaults are filled in.
+ * Idea       fly_config_load() reads YAML files, checks everything that can be known without
+ *            starting, and hands out a model without holes: names are resolved to indices,
+ *            defaults are filled in.
  * Owner      The caller, until fly_pipeline_destroy(); read-only.
  * Memory     The heap. Node types of plugins stay loaded as long as the pipeline.
  * Order      Nodes in the order of the files; parameters in the order of the node's table.
@@ -143,9 +145,9 @@ struct fly_config_request {
     bool no_environment; /* ${VAR} counts as not set */
 };
 
-/* Reads and checks. 0: *out is the pipeline (there may be warnings). -EINVAL: all that is wrong is in
- * `diags`, *out is NULL. Another negative errno (-ENOENT, -EACCES, -EIO...): a file could not be read;
- * that is in `diags`, too. */
+/* Reads and checks. 0: *out is the pipeline (there may be warnings). -EINVAL: all that is wrong is
+ * in `diags`, *out is NULL. Another negative errno (-ENOENT, -EACCES, -EIO...): a file could not
+ * be read; that is in `diags`, too. */
 int fly_config_load(const struct fly_config_request *request, struct fly_pipeline **out,
                     struct fly_diagnostics *diags) __attribute__((warn_unused_result));
 

@@ -1,7 +1,7 @@
 /* suggest.h - "did you mean": the nearest of some names.
  *
- * Idea       Damerau-Levenshtein distance (swapped neighbours count once); a name is near when at most a
- *            third of it differs.
+ * Idea       Damerau-Levenshtein distance (swapped neighbours count once); a name is near when at
+ *            most a third of it differs.
  * Memory     The caller's and a little stack; names over FLY_SUGGEST_BYTES are never near.
  * Cost       O(bytes^2) per candidate.
  */

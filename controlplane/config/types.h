@@ -1,7 +1,7 @@
 /* types.h - the node types that a pipeline can use: the built-in ones and those of its plugins.
  *
- * Idea       One list. A source and a stage or sink may share a name (`file`): whether a node has inputs
- *            tells which one is meant.
+ * Idea       One list. A source and a stage or sink may share a name (`file`): whether a node has
+ *            inputs tells which one is meant.
  * Owner      The pipeline's loader; plugins stay loaded until fly_types_fini().
  * See also   shm/plugin_load.h
  */
@@ -29,8 +29,8 @@ void fly_types_load(struct fly_types *types, struct fly_config *config,
 /* Unloads the plugins. */
 void fly_types_fini(struct fly_types *types);
 
-/* The type called `name`: a source if `is_source`, else a stage or sink; where there is none of that
- * kind, the other. NULL: there is no such type. */
+/* The type called `name`: a source if `is_source`, else a stage or sink; where there is none of
+ * that kind, the other. NULL: there is no such type. */
 const struct fly_node *fly_types_find(const struct fly_types *types, const char *name,
                                       bool is_source);
 

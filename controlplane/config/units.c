@@ -205,7 +205,7 @@ uint64_t fly_units_of_name(const char *name)
     return factor;
 }
 
-/* The largest unit of the table that divides `value`, skipping decimal sizes where `from` says so. */
+/* In the largest unit of the table that divides `value`. */
 static const char *print_with(const struct unit *units, size_t cnt, uint64_t value, char *text,
                               size_t bytes)
 {

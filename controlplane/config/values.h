@@ -1,7 +1,7 @@
 /* values.h - typed values from a map of the tree, by tables of parameters.
  *
- * Idea       A scope names who owns the keys; its tables say which there are. Unknown keys, wrong types
- *            and missing values are findings; whatever is not given takes its preset.
+ * Idea       A scope names who owns the keys; its tables say which there are. Unknown keys, wrong
+ *            types and missing values are findings; whatever is not given takes its preset.
  * Errors     fly_values_read() says how many it added; values that failed hold zero.
  * See also   convert.h, bind.h, <flyover/params.h>
  */

@@ -1,9 +1,11 @@
 /* yaml.h - the part of YAML that pipelines use, as a tree that knows where everything stands.
  *
- * Idea       libyaml's events become maps, lists and scalars with their places. What a pipeline has no use
- *            for is refused: anchors, aliases, tags, several documents, keys that are not text.
+ * Idea       libyaml's events become maps, lists and scalars with their places. What a pipeline
+ *            has no use for is refused: anchors, aliases, tags, several documents, keys that are
+ *            not text.
  * Owner      The arena's.
- * Trust      None: depth, size and the number of values have limits. Findings go to the diagnostics.
+ * Trust      None: depth, size and the number of values have limits. Findings go to the
+ *            diagnostics.
  * See also   tests/fuzz/fuzz_yaml.c, tests/unit/controlplane/config/test_yaml.c
  */
 #ifndef FLY_CONFIG_YAML_H
@@ -39,8 +41,8 @@ struct fly_yaml_entry {
 };
 
 /* Reads one document; `file` is the text's index in the diagnostics. 0, with findings (keys twice,
- * anchors...) or without. -EINVAL: the text is broken, which is a finding; *out is what could be read.
- * An empty document is an empty scalar. */
+ * anchors...) or without. -EINVAL: the text is broken, which is a finding; *out is what could be
+ * read. An empty document is an empty scalar. */
 int fly_yaml_read(struct fly_arena *arena, struct fly_diagnostics *diags, uint32_t file,
                   const char *text, size_t bytes, struct fly_yaml *out)
     __attribute__((warn_unused_result));

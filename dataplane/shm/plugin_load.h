@@ -1,10 +1,10 @@
 /* plugin_load.h - opening a plugin and making sure that its descriptor can be trusted.
  *
- * Idea       The control plane (to check a pipeline) and the dataplane (to run it) load plugins alike:
- *            same symbol, same checks, same sentences.
+ * Idea       The control plane (to check a pipeline) and the dataplane (to run it) load plugins
+ *            alike: same symbol, same checks, same sentences.
  * Owner      Whoever opened it; its nodes are usable until fly_plugin_close().
- * Trust      A plugin is code and can do anything; what is caught here is mistakes: another ABI, sizes
- *            of another header, tables without names, offsets outside the node's struct.
+ * Trust      A plugin is code and can do anything; what is caught here is mistakes: another ABI,
+ *            sizes of another header, tables without names, offsets outside the node's struct.
  * See also   <flyover/plugin.h>, tests/unit/dataplane/shm/test_plugin_load.c
  */
 #ifndef FLY_SHM_PLUGIN_LOAD_H
@@ -17,9 +17,9 @@ struct fly_loaded_plugin {
     const struct fly_plugin *plugin;
 };
 
-/* Loads the shared object at `path` and checks its descriptor. 0, or with a trace: -ENOENT or -ENOEXEC
- * (it does not load), -EPROTO (not a Flyover plugin, or of another version), -EINVAL (a node of it is
- * malformed). On failure nothing stays loaded. */
+/* Loads the shared object at `path` and checks its descriptor. 0, or with a trace: -ENOENT or
+ * -ENOEXEC (it does not load), -EPROTO (not a Flyover plugin, or of another version), -EINVAL (a
+ * node of it is malformed). On failure nothing stays loaded. */
 int fly_plugin_open(struct fly_loaded_plugin *loaded, const char *path)
     __attribute__((warn_unused_result));
 

@@ -1,6 +1,8 @@
-/* fuzz_yaml.c - pipeline files of any content: they are refused or become a model, and nothing is left.
+/* fuzz_yaml.c - pipeline files of any content: they are refused or become a model, and nothing is
+ * left.
  *
- * Input: the text of a file. The node types are those of the tests, which have every type of parameter. */
+ * Input: the text of a file. The node types are those of the tests, which have every type of
+ * parameter. */
 #include "fuzz/fuzz.h"
 
 #include "base/check.h"

@@ -1,6 +1,7 @@
 /* config_nodes.h - node types for tests of pipeline files: every kind, every type of parameter.
  *
- * Idea       Descriptors only: nothing here runs. `test_config_nodes` is a table as built-in nodes have one.
+ * Idea       Descriptors only: nothing here runs. `test_config_nodes` is a table as built-in nodes
+ *            have one.
  * Owner      Constants.
  * See also   tests/unit/controlplane/config
  */

@@ -1,4 +1,5 @@
-/* The command line with the built-in nodes: what each command says, and what is wrong with a call. */
+/* The command line with the built-in nodes: what each command says, and what is wrong with a call.
+ * */
 #include "cli/cli.h"
 
 #include "cli/command.h"

@@ -1,7 +1,7 @@
 /* load.h - pipelines in texts, loaded for a test.
  *
- * Idea       A text becomes a file in a folder of its own, is loaded, and its findings are printed into
- *            memory, to be compared.
+ * Idea       A text becomes a file in a folder of its own, is loaded, and its findings are printed
+ *            into memory, to be compared.
  * Owner      The test, which ends with loaded_free().
  */
 #ifndef TEST_CONFIG_LOAD_H

@@ -15,6 +15,7 @@
 #include <rte_eal.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,9 @@ static void tear_down(struct dataplane *dataplane)
 
 static int run(struct dataplane *dataplane)
 {
+    /* A terminal's interrupt reaches every process: what it means is for the control plane to say. */
+    (void)signal(SIGINT, SIG_IGN);
+    (void)signal(SIGTERM, SIG_IGN);
     if (start_eal(dataplane->workspace.plan))
         return complain(EXIT_SYSTEM);
     for (uint32_t w = 1; w < dataplane->worker_cnt; w++)

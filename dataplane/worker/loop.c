@@ -10,7 +10,7 @@ enum {
     INPUT_BATCHES = 8,    /* of one task in one turn */
     STARVED_TURNS = 16,   /* a source is polled at least that often */
     HOUSEKEEPING_US = 500, /* to twice that, randomised: workers don't march in step */
-    SWEEP_SLOTS = 2048,
+    SWEEP_PARTS = 128,    /* of the tracker, one looked at each time */
     CLOCK_STEP_MS = 16,   /* the timeout clock's longest step in one turn */
     SLEEP_MAX_MS = 50,    /* commands are heard that late at most */
     SLEEP_WHEEL_MS = 8,
@@ -289,13 +289,13 @@ static bool all_ended(const struct fly_worker *worker)
     return true;
 }
 
-static void housekeeping(struct fly_worker *worker)
+static uint32_t housekeeping(struct fly_worker *worker)
 {
     uint64_t period_us = HOUSEKEEPING_US + fly_rng_below(&worker->rng, HOUSEKEEPING_US);
     worker->housekeeping_at = worker->now_ticks + fly_ns_to_ticks(&worker->clock, period_us * 1000);
     hear_commands(worker);
-    fly_roots_due(worker);
-    fly_roots_sweep(worker, SWEEP_SLOTS);
+    uint32_t work = fly_roots_due(worker);
+    work += fly_roots_sweep(worker, worker->tracker->cnt / SWEEP_PARTS + 1);
     for (uint32_t t = 0; t < worker->task_cnt; t++)
         if (worker->task[t].histogram)
             fly_root_record_latency(&worker->task[t]);
@@ -304,6 +304,7 @@ static void housekeeping(struct fly_worker *worker)
         fly_gauge(&worker->stats->ready, 2);
         worker->stop |= all_ended(worker);
     }
+    return work;
 }
 
 /* Everything up to now belongs to `regime`. */
@@ -416,7 +417,7 @@ uint32_t fly_worker_turn(struct fly_worker *worker)
                                     : FLY_REGIME_IDLE,
             fly_hook_ticks(worker->hooks));
     if (worker->now_ticks >= worker->housekeeping_at) {
-        housekeeping(worker);
+        work += housekeeping(worker);
         account(worker, FLY_REGIME_HOUSEKEEPING, fly_hook_ticks(worker->hooks));
     }
     return work;

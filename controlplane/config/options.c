@@ -3,9 +3,10 @@
 static const char *const IDLE[] = {"adaptive", "spin", NULL};
 static const char *const GROUPINGS[] = {"local", "shuffle", "key", "broadcast", "global", NULL};
 
-/* Doubles are exact up to here, and nobody waits longer: 100 days. */
+/* Doubles are exact up to here, and nobody waits longer: 20 days, well below half a turn of the clocks of
+ * 32 bits in ms that time out and retry. */
 #define TIB 1099511627776.0
-#define LONGEST_NS 8640000e9
+#define LONGEST_NS 1728000e9
 #define SHORTEST_NS 1e6
 
 static const struct fly_param DELIVERY[] = {
@@ -21,7 +22,7 @@ static const struct fly_param DELIVERY[] = {
      .at = offsetof(struct fly_delivery_options, attempts),
      .preset = "3",
      .min = 1,
-     .max = 1000000,
+     .max = 1000,
      .help = "How often a message is tried in all, before it is a dead letter."},
     {.name = "retry.backoff",
      .type = FLY_PARAM_DURATION,

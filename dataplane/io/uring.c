@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #define EVENT_TAG (UINT64_MAX - 1) /* UINT64_MAX is liburing's own */
+#define CANCEL_TAG (EVENT_TAG - 1)
+enum { CANCEL_TRIES = 100, CANCEL_WAIT_NS = 10000000 };
 enum { REQUEST_NONE = UINT32_MAX >> 1 };
 
 int fly_uring_open(struct fly_uring *uring)
@@ -30,10 +32,27 @@ int fly_uring_open(struct fly_uring *uring)
     return 0;
 }
 
+/* The kernel may still write into buffers of tasks: their memory must outlive every request. A read of a
+ * terminal ends only when it is cancelled. */
+static void cancel_all(struct fly_uring *uring)
+{
+    struct fly_uring_done done[FLY_URING_MAX];
+    for (uint32_t tries = 0; uring->in_flight && tries < CANCEL_TRIES; tries++) {
+        struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
+        if (sqe) {
+            io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+            io_uring_sqe_set_data64(sqe, CANCEL_TAG);
+        }
+        fly_uring_sleep(uring, CANCEL_WAIT_NS);
+        fly_uring_poll(uring, done, FLY_URING_MAX);
+    }
+}
+
 void fly_uring_close(struct fly_uring *uring)
 {
     if (uring->event_fd < 0)
         return;
+    cancel_all(uring);
     close(uring->event_fd);
     uring->event_fd = -1;
     io_uring_queue_exit(&uring->ring);

@@ -238,7 +238,10 @@ static void act_poll(struct fly_rt_task *task)
     fly_gauge(&task->source->has_position, 1);
     fly_count(&task->stats->calls, 1);
     enum fly_polled polled = task->node->poll(&task->pub, task->self, budget);
-    fly_root_count(task, budget - task->poll_budget);
+    uint32_t emitted = budget - task->poll_budget;
+    fly_root_count(task, emitted);
+    fly_count(&task->stats->in, emitted);
+    fly_count(&task->stats->bytes_in, task->poll_bytes);
     fly_count(&task->source->bytes, task->poll_bytes);
     task->poll_budget = 0;
     task->poll_bytes = 0;

@@ -12,7 +12,7 @@ enum {
     HOUSEKEEPING_US = 500, /* to twice that, randomised: workers don't march in step */
     SWEEP_PARTS = 128,    /* of the tracker, one looked at each time */
     CLOCK_STEP_MS = 16,   /* the timeout clock's longest step in one turn */
-    SLEEP_MAX_MS = 50,    /* commands are heard that late at most */
+    SLEEP_MAX_MS = 20,    /* commands are heard that late at most */
     SLEEP_WHEEL_MS = 8,
 };
 
@@ -289,6 +289,21 @@ static bool all_ended(const struct fly_worker *worker)
     return true;
 }
 
+static void publish_to_all(struct fly_worker *worker)
+{
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++)
+        if (p != worker->idx)
+            worker->peer[p].published = true;
+    wake(worker);
+}
+
+/* The last worker to end must not have to wait for the others to wake up by themselves. */
+static void tell_ended(struct fly_worker *worker)
+{
+    fly_gauge(&worker->stats->ready, 2);
+    publish_to_all(worker);
+}
+
 static uint32_t housekeeping(struct fly_worker *worker)
 {
     uint64_t period_us = HOUSEKEEPING_US + fly_rng_below(&worker->rng, HOUSEKEEPING_US);
@@ -301,7 +316,8 @@ static uint32_t housekeeping(struct fly_worker *worker)
             fly_root_record_latency(&worker->task[t]);
     fly_gauge(&worker->stats->heartbeat, worker->now_ticks);
     if (worker->ended_cnt == worker->task_cnt) {
-        fly_gauge(&worker->stats->ready, 2);
+        if (fly_counted(&worker->stats->ready) < 2)
+            tell_ended(worker);
         worker->stop |= all_ended(worker);
     }
     return work;
@@ -433,9 +449,5 @@ void fly_worker_run(struct fly_worker *worker)
             idle(worker);
     }
     fly_gauge(&worker->stats->ready, 3);
-    /* Others may wait for this one's word. */
-    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++)
-        if (p != worker->idx)
-            worker->peer[p].published = true;
-    wake(worker);
+    publish_to_all(worker);
 }

@@ -547,7 +547,7 @@ uint32_t fly_roots_sweep(struct fly_worker *worker, uint32_t slots)
         struct fly_root_entry *entry = &tracker->entry[worker->sweep_at];
         worker->sweep_at = worker->sweep_at + 1 < tracker->cnt ? worker->sweep_at + 1 : 0;
         enum fly_root_state state = fly_root_state(entry);
-        if (state != FLY_ROOT_LIVE && state != FLY_ROOT_OPEN)
+        if ((state != FLY_ROOT_LIVE && state != FLY_ROOT_OPEN) || entry->anchor.failed)
             continue;
         struct fly_rt_task *task = owner_of(worker, entry);
         uint64_t timeout_ms = task->plan->delivery.ack_timeout_ns / 1000000;

@@ -2,7 +2,9 @@
  *
  * Idea       A source emits roots under ids of its own (an offset, a sequence number) and hears of each
  *            exactly once: acked, or failed for good. Retries come through `replay` in between.
- * Ids        Any number, unique among the source task's roots that are in flight.
+ * Ids        Unique among the task's roots in flight, and on the scale of positions: a root's id is below
+ *            its `next`, and `next` never falls. A restart polls from the last `next`, and replays the
+ *            roots below it that were not acked.
  * When full  poll gets a budget of roots that there is room for; it must not emit more.
  */
 #ifndef FLYOVER_SOURCE_H

@@ -42,7 +42,7 @@ static inline void fly_emit(struct fly_task *task, uint32_t port, const struct f
         msg->key = (const uint8_t *)content.key;
         msg->anchor = parent->anchor;
         msg->payload_bytes = content.payload_bytes;
-        msg->key_bytes = content.key_bytes;
+        msg->key_bytes = content.key ? content.key_bytes : 0;
         msg->meta_bytes = 0;
         msg->key_hash = 0;
         msg->flags = content.flags;

@@ -1,0 +1,291 @@
+/* The JSON scanner, and the stages on it: parse_json and select. */
+#include "stages/json_scan.h"
+#include "stages/stages.h"
+
+#include "support/fake_task.h"
+#include "support/unit.h"
+
+#include <jansson.h>
+
+static uint64_t next_random(uint64_t *seed)
+{
+    *seed = *seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+    return *seed >> 33;
+}
+
+static bool is_json(const char *text)
+{
+    return fly_json_scan((const uint8_t *)text, strlen(text), NULL, 0, NULL);
+}
+
+static void json_is_told_from_other_text(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        " ",
+        "{",
+        "}",
+        "[1,]",
+        "[1 2]",
+        "{\"a\"}",
+        "{\"a\":}",
+        "{\"a\":1,}",
+        "{a:1}",
+        "{'a':1}",
+        "01",
+        "1.",
+        ".5",
+        "-",
+        "+1",
+        "1e",
+        "1e+",
+        "tru",
+        "nulll",
+        "\"",
+        "\"\\x\"",
+        "\"\\u12\"",
+        "\"\\u12g4\"",
+        "\"\\ud800\"",
+        "\"\\ud800\\u0041\"",
+        "\"\\udc00\"",
+        "\"a\nb\"",
+        "\"\xff\"",
+        "1 2",
+        "[1]]",
+        "NaN",
+        "\x01",
+        "\"\\\"",
+    };
+    static const char *const good[] = {
+        "0",
+        "-0",
+        "1.5e+10",
+        "10E-2",
+        "true",
+        "false",
+        "null",
+        "\"\"",
+        "[]",
+        "{}",
+        " [ 1 , 2 ] ",
+        "{\"a\" : {\"b\":[{},[[]]]}}",
+        "\"\\ud83d\\ude00 \\u0000 \\\\\"",
+        "\t\r\n\"gr\xc3\xbc\xc3\x9f\"",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (is_json(bad[i]))
+            fail_msg("'%s' is not JSON", bad[i]);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        if (!is_json(good[i]))
+            fail_msg("'%s' is JSON", good[i]);
+}
+
+static void nesting_is_bounded(void **state)
+{
+    char text[2 * FLY_JSON_DEPTH_MAX + 4];
+    (void)state;
+    for (int depth = FLY_JSON_DEPTH_MAX; depth <= FLY_JSON_DEPTH_MAX + 1; depth++) {
+        memset(text, '[', (size_t)depth);
+        memset(text + depth, ']', (size_t)depth);
+        text[2 * depth] = '\0';
+        assert_int_equal(is_json(text), depth <= FLY_JSON_DEPTH_MAX);
+    }
+}
+
+static void paths_have_steps(void **state)
+{
+    struct fly_json_path path;
+    (void)state;
+    assert_int_equal(fly_json_path_parse(&path, "", 0), -1);
+    assert_int_equal(fly_json_path_parse(&path, "a..b", 4), -1);
+    assert_int_equal(fly_json_path_parse(&path, "a.", 2), -1);
+    assert_int_equal(fly_json_path_parse(&path, ".a", 2), -1);
+    assert_int_equal(fly_json_path_parse(&path, "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a", 33), -1);
+    assert_int_equal(fly_json_path_parse(&path, "items.0.id", 10), 0);
+    assert_int_equal(path.step_cnt, 3);
+    assert_int_equal(path.step[2].bytes, 2);
+}
+
+/* The value at `path` as text; "-" where there is none. */
+static void expect_at(const char *json, const char *path_text, const char *expected)
+{
+    uint8_t memory[200];
+    struct fly_json_path path;
+    struct fly_json_value value;
+    struct fly_text text = {.at = memory, .max_bytes = sizeof(memory)};
+    assert_int_equal(fly_json_path_parse(&path, path_text, strlen(path_text)), 0);
+    assert_true(fly_json_scan((const uint8_t *)json, strlen(json), &path, 1, &value));
+    if (value.kind == FLY_JSON_NONE)
+        fly_text_literal(&text, "-");
+    else
+        fly_json_write(&value, &text);
+    if (text.bytes != strlen(expected) || memcmp(memory, expected, text.bytes) != 0)
+        fail_msg("%s of %s is %.*s, not %s", path_text, json, (int)text.bytes, (char *)memory,
+                 expected);
+}
+
+static void values_are_found_by_path(void **state)
+{
+    (void)state;
+    expect_at("{\"a\":{\"b\":[10,{\"c\":\"deep\"}]}}", "a.b.1.c", "deep");
+    expect_at("{\"a\":{\"b\":[10, {\"c\": \"d e\"} ]}}", "a.b", "[10,{\"c\":\"d e\"}]");
+    expect_at("{\"a\":true}", "a", "true");
+    expect_at("{\"a\":1}", "b", "-");
+    expect_at("{\"a\":1}", "a.b", "-");
+    expect_at("[1,2]", "2", "-");
+    expect_at("[1,2]", "01", "-");
+    expect_at("{\"\\u0061\\\"\":\"x\\ty\"}", "a\"", "x\ty");
+    expect_at("{\"a\":\"\\ud83d\\ude00\\u00e9\\u20ac\"}", "a",
+              "\xf0\x9f\x98\x80\xc3\xa9\xe2\x82\xac");
+    expect_at("{\"a\":[1 ,\"]\\\" ,\", 2]}", "a", "[1,\"]\\\" ,\",2]");
+}
+
+static void last_of_equal_names_counts(void **state)
+{
+    (void)state;
+    expect_at("{\"a\":1,\"a\":2}", "a", "2");
+    expect_at("{\"a\":{\"b\":1},\"a\":{}}", "a.b", "-");
+    expect_at("{\"a\":{\"b\":1},\"a\":3}", "a.b", "-");
+}
+
+/* Random JSON-like text; jansson says what is right. */
+static void random_text_against_jansson(void **state)
+{
+    static const char *const pieces[] = {
+        "{",      "}",    "[",    "]", ",",  ":",  "\"a\"", "\"b\"",  "\"\\u0041\"", "1",
+        "-2.5e-3", "true", "null", " ", "\"", "\\", "x",     "\"a\":", "{}",          "[1]"};
+    uint64_t seed = test_seed(), good = 0;
+    (void)state;
+    for (int round = 0; round < 100000; round++) {
+        char text[128] = "";
+        size_t cnt = next_random(&seed) % 8;
+        for (size_t i = 0; i < cnt; i++)
+            strncat(text, pieces[next_random(&seed) % (sizeof(pieces) / sizeof(pieces[0]))], 12);
+        json_t *value = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        if (is_json(text) != (value != NULL))
+            fail_msg("'%s': jansson says it is%s JSON", text, value ? "" : " not");
+        good += value != NULL;
+        json_decref(value);
+    }
+    assert_true(good > 1000);
+}
+
+/* --- The stages --- */
+
+struct select_params {
+    struct fly_string key, payload;
+};
+
+static struct fake_task *select_of(const char *key, const char *payload)
+{
+    union {
+        struct select_params params;
+        uint8_t bytes[1024];
+    } self = {.params = {{key, (uint32_t)strlen(key)}, {payload, (uint32_t)strlen(payload)}}};
+    assert_true(fly_select_node.self_bytes <= sizeof(self));
+    return fake_task_create(&fly_select_node, &self);
+}
+
+static void parse_json_marks_json_and_fails_the_rest(void **state)
+{
+    (void)state;
+    struct fake_task *fake = fake_task_create(&fly_parse_json_node, NULL);
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send_keyed(fake, "k", "{\"a\":1}");
+    uint64_t second = fake_send(fake, "{a}");
+    assert_int_equal(fake->out_cnt, 1);
+    fake_expect(fake, 0, 0, "{\"a\":1}");
+    assert_int_equal(fake->out[0].msg.flags, FLY_MSG_JSON);
+    assert_memory_equal(fake->out[0].msg.key, "k", 1);
+    assert_int_equal(fake->input[second].reason, FLY_REASON_BAD_INPUT);
+    fake_task_destroy(fake);
+}
+
+static void select_refuses_nothing_and_bad_paths(void **state)
+{
+    (void)state;
+    struct fake_task *fake = select_of("", "");
+    assert_int_equal(fake_setup(fake), -1);
+    fake_task_destroy(fake);
+    fake = select_of("a", "b..c");
+    assert_int_equal(fake_setup(fake), -1);
+    assert_string_equal(fake->refused_param, "payload");
+    fake_task_destroy(fake);
+}
+
+static void expect_key(const struct fake_task *fake, uint64_t i, const char *key)
+{
+    assert_int_equal(fake->out[i].msg.key_bytes, strlen(key));
+    assert_memory_equal(fake->out[i].msg.key, key, strlen(key));
+}
+
+static void select_takes_key_and_payload(void **state)
+{
+    (void)state;
+    struct fake_task *fake = select_of("user.id", "text");
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send(fake, "{\"user\":{\"id\":42},\"text\":\"plain\"}");
+    fake_send(fake, "{\"text\":\"esc\\\"aped\",\"user\":{\"id\":\"\\u0041\"}}");
+    fake_send(fake, "{\"text\":{ \"x\" : 1 },\"user\":{\"id\":null}}");
+    fake_send(fake, "{\"text\":[1,2],\"user\":{\"id\":[ 1 ]}}");
+    fake_expect(fake, 0, 0, "plain");
+    expect_key(fake, 0, "42");
+    assert_int_equal(fake->out[0].msg.flags, 0);
+    fake_expect(fake, 1, 0, "esc\"aped");
+    expect_key(fake, 1, "A");
+    fake_expect(fake, 2, 0, "{\"x\":1}");
+    expect_key(fake, 2, "null");
+    assert_int_equal(fake->out[2].msg.flags, FLY_MSG_JSON);
+    fake_expect(fake, 3, 0, "[1,2]");
+    expect_key(fake, 3, "[1]");
+    fake_task_destroy(fake);
+}
+
+static void select_without_one_of_them_keeps_it(void **state)
+{
+    (void)state;
+    struct fake_task *fake = select_of("a", "");
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send(fake, "{\"a\":\"key\"}");
+    fake_expect(fake, 0, 0, "{\"a\":\"key\"}");
+    expect_key(fake, 0, "key");
+    fake_task_destroy(fake);
+    fake = select_of("", "a");
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send_keyed(fake, "old", "{\"a\":\"new\"}");
+    fake_expect(fake, 0, 0, "new");
+    expect_key(fake, 0, "old");
+    fake_task_destroy(fake);
+}
+
+static void select_fails_what_lacks_the_field(void **state)
+{
+    (void)state;
+    struct fake_task *fake = select_of("a", "b");
+    assert_int_equal(fake_setup(fake), 0);
+    uint64_t lacking = fake_send(fake, "{\"a\":1}"), broken = fake_send(fake, "{\"a\":1");
+    assert_int_equal(fake->out_cnt, 0);
+    assert_int_equal(fake->input[lacking].reason, FLY_REASON_NODE);
+    assert_string_equal(fly_select_node.reasons[0], "no_such_field");
+    assert_int_equal(fake->input[broken].reason, FLY_REASON_BAD_INPUT);
+    fake_task_destroy(fake);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_is_told_from_other_text),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(paths_have_steps),
+        cmocka_unit_test(values_are_found_by_path),
+        cmocka_unit_test(last_of_equal_names_counts),
+        cmocka_unit_test(random_text_against_jansson),
+        cmocka_unit_test(parse_json_marks_json_and_fails_the_rest),
+        cmocka_unit_test(select_refuses_nothing_and_bad_paths),
+        cmocka_unit_test(select_takes_key_and_payload),
+        cmocka_unit_test(select_without_one_of_them_keeps_it),
+        cmocka_unit_test(select_fails_what_lacks_the_field),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -130,12 +130,12 @@ static uint32_t api_max_message_bytes(struct fly_task *pub)
     for (uint32_t p = 0; p < task->plan->port_cnt; p++)
         if (task->port[p].edge_cnt && task->port[p].max_bytes < least)
             least = task->port[p].max_bytes;
-    uint64_t room = (task->scratch_bytes - FLY_CACHE_LINE) / 2;
+    uint64_t room = (task->scratch_bytes - FLY_CACHE_LINE) / (task->retain ? 3 : 2);
     return least < room ? least : (uint32_t)room;
 }
 
-/* Behind a reserved place: a key and metadata that are written elsewhere. */
-enum { RESERVE_SPARE = 4096 };
+/* Behind a reserved place: a key and metadata that are written elsewhere, and more for retries. */
+enum { RESERVE_SPARE = 8192 };
 
 /* --- Emitting -------------------------------------------------------------------------------- */
 
@@ -220,7 +220,8 @@ static void *api_reserve(struct fly_task *pub, uint32_t bytes)
     fly_check_call(task, "fly_reserve");
     if (bytes > api_max_message_bytes(pub))
         fly_misuse(task, "fly_reserve", "more than fly_max_message_bytes");
-    uint8_t *at = fly_scratch_take(task, bytes ? bytes : 1, (uint64_t)bytes + RESERVE_SPARE);
+    uint64_t spare = task->retain ? 2 * task->largest_bytes : bytes;
+    uint8_t *at = fly_scratch_take(task, bytes ? bytes : 1, spare + RESERVE_SPARE);
     if (!at)
         fly_misuse(task, "fly_reserve", "messages taken in this call left no room");
     if (task->node->kind == FLY_SOURCE)
@@ -246,10 +247,13 @@ static void api_commit(struct fly_task *pub, uint32_t port, const struct fly_msg
     written.payload = at;
     if (!content->meta) /* what was not used goes back */
         task->scratch_low = (uint64_t)(at - task->scratch) + fly_align_up(content->payload_bytes, 8);
-    if (parent)
+    if (parent) {
         emit_to(task, port, parent->anchor, parent, &written);
-    else
-        emit_own(task, port, &written, 0, "fly_commit without a parent");
+        return;
+    }
+    task->scratch_floor = task->scratch_low;
+    emit_own(task, port, &written, 0, "fly_commit without a parent");
+    task->scratch_floor = 0;
 }
 
 static void api_emit_detached(struct fly_task *pub, uint32_t port,
@@ -274,7 +278,9 @@ static void api_emit_joined(struct fly_task *pub, uint32_t port, const struct fl
                             uint32_t cnt, const struct fly_content *content)
 {
     struct fly_rt_task *task = fly_rt(pub);
-    task->reserved = NULL; /* contents may have been written in place */
+    /* Contents may have been written in place. */
+    task->scratch_floor = task->reserved ? task->scratch_low : 0;
+    task->reserved = NULL;
     fly_check_call(task, "fly_emit_joined");
     check_port(task, port, "fly_emit_joined");
     if (!cnt)
@@ -294,6 +300,7 @@ static void api_emit_joined(struct fly_task *pub, uint32_t port, const struct fl
     entry->parents = head;
     fly_gauge(&task->stats->held, task->held->total - task->held->free_cnt);
     emit_to(task, port, &entry->anchor, NULL, content);
+    task->scratch_floor = 0;
 }
 
 /* --- Ending messages ------------------------------------------------------------------------- */
@@ -456,8 +463,13 @@ static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint
 {
     struct fly_rt_task *task = fly_rt(pub);
     check_port(task, port, "fly_emit_root");
-    if (FLY_UNLIKELY(task->retain != NULL))
+    if (FLY_UNLIKELY(task->retain != NULL)) {
+        fly_check_call(task, "fly_emit_root");
+        bool in_place = (uintptr_t)content->payload - (uintptr_t)task->scratch < task->scratch_low;
+        task->scratch_floor = in_place ? task->scratch_low : 0;
         fly_root_wait_room(task, content);
+        task->scratch_floor = 0;
+    }
     struct fly_root_entry *entry = new_root(task, id, next, content, "fly_emit_root");
     if (FLY_UNLIKELY(task->retain != NULL))
         fly_root_keep(task, entry, content, port);

@@ -334,10 +334,12 @@ bool fly_task_resume(struct fly_rt_task *task)
         ready = task->wait_feed->free_cnt >= task->wait_cnt;
         break;
     case FLY_WAIT_ROOT:
-        ready = task->inner->range.free_cnt >= task->wait_cnt;
+        ready = task->inner->range.free_cnt >= task->wait_cnt ||
+                fly_roots_may_replay(task->inner);
         break;
     case FLY_WAIT_RETAIN:
-        ready = fly_blocks_room(task->inner->retain) >= task->wait_cnt;
+        ready = fly_blocks_room(task->inner->retain) >= task->wait_cnt ||
+                fly_roots_may_replay(task->inner);
         break;
     }
     if (ready)

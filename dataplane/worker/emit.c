@@ -399,8 +399,8 @@ uint8_t *fly_scratch_take(struct fly_rt_task *task, uint64_t bytes, uint64_t spa
     uint64_t need = fly_align_up(bytes, 8);
     if (FLY_UNLIKELY(need + spare > task->scratch_high - task->scratch_low)) {
         fly_task_flush(task);
-        task->scratch_low = 0;
-        if (need + spare > task->scratch_high)
+        task->scratch_low = task->scratch_floor;
+        if (need + spare > task->scratch_high - task->scratch_low)
             return NULL;
     }
     uint8_t *at = task->scratch + task->scratch_low;

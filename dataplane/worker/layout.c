@@ -100,8 +100,11 @@ static void place_task(struct walk *walk, uint32_t task)
     place->note = take(layout, FLY_PART_SCRATCH, sizeof(struct fly_note));
     if (node->owns_roots)
         place_roots(walk, node, place);
-    /* One message being written, one being read back, and room for many small ones. */
-    place->scratch_bytes = SCRATCH_SPARE_BYTES + 2 * (input > output ? input : output);
+    place->largest_bytes = input > output ? input : output;
+    /* One message being written, one being read back, and room for many small ones; where copies are
+     * kept, a retry may come in between. */
+    place->scratch_bytes =
+        SCRATCH_SPARE_BYTES + (node->retain_bytes ? 3 : 2) * place->largest_bytes;
     place->scratch = take(layout, FLY_PART_SCRATCH, place->scratch_bytes);
     if (input > plan->frame_bytes / 2) {
         place->large_bytes = input;

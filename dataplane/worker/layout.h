@@ -38,6 +38,7 @@ struct fly_task_place {
     uint64_t source, histogram; /* 0 unless it owns roots */
     uint64_t note;              /* the roots being processed, see worker/note.h */
     uint64_t scratch, scratch_bytes;
+    uint64_t largest_bytes; /* of the messages that come in or go out */
     uint64_t large, large_bytes; /* 0 unless an input edge takes chains */
     uint64_t held, hold_blocks;  /* 0 unless it holds */
     uint64_t retain;

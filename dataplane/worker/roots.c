@@ -381,13 +381,31 @@ static void let_go(struct fly_rt_task *task)
     fly_note_close(base, mark);
 }
 
+static uint32_t own_room(const struct fly_rt_task *task, enum fly_wait wait)
+{
+    return wait == FLY_WAIT_ROOT ? task->range.free_cnt : fly_blocks_room(task->retain);
+}
+
+/* Suspends the call until its task has room for one more root. Since the task is occupied meanwhile, and
+ * it may be roots to be sent again that keep the room, those are sent from here. */
+static void wait_own(struct fly_rt_task *task, enum fly_wait wait, uint32_t cnt)
+{
+    struct fly_worker *worker = task->worker;
+    let_go(task);
+    while (own_room(task, wait) < cnt) {
+        worker->fiber_task->wait_cnt = cnt;
+        fly_fiber_wait(worker, wait);
+        if (own_room(task, wait) >= cnt)
+            break;
+        task->scratch_low = task->scratch_floor; /* what was behind has been flushed */
+        fly_roots_replay(task);
+        let_go(task);
+    }
+}
+
 void fly_root_make_room(struct fly_rt_task *task)
 {
-    let_go(task);
-    if (task->range.free_cnt)
-        return;
-    task->worker->fiber_task->wait_cnt = 1;
-    fly_fiber_wait(task->worker, FLY_WAIT_ROOT);
+    wait_own(task, FLY_WAIT_ROOT, 1);
 }
 
 void fly_root_count(struct fly_rt_task *task, uint64_t cnt)
@@ -406,11 +424,7 @@ void fly_root_wait_room(struct fly_rt_task *task, const struct fly_content *cont
     uint32_t need = blocks_for(content);
     if (FLY_LIKELY(need <= fly_blocks_room(task->retain)) || need > task->retain->total)
         return;
-    let_go(task);
-    if (need <= fly_blocks_room(task->retain))
-        return;
-    task->worker->fiber_task->wait_cnt = need;
-    fly_fiber_wait(task->worker, FLY_WAIT_RETAIN);
+    wait_own(task, FLY_WAIT_RETAIN, need);
 }
 
 void fly_root_keep(struct fly_rt_task *task, struct fly_root_entry *entry,
@@ -505,6 +519,7 @@ static void replay_one(struct fly_rt_task *task, struct fly_root_entry *entry)
         uint64_t bytes = fly_blocks_bytes(task->retain, entry->anchor.block);
         uint8_t *buffer =
             fly_scratch_take(task, bytes + 1, bytes + DEAD_LETTER_SPARE);
+        FLY_CHECK(buffer, "a copy is larger than any message may be");
         fly_blocks_get(task->retain, entry->anchor.block, buffer, &msg);
         struct fly_content content = {msg.key, msg.payload,       NULL, msg.key_bytes,
                                       msg.payload_bytes, 0, msg.flags};

@@ -168,6 +168,7 @@ static int open_memory(struct fly_rt_task *task)
     task->note = fly_place(workspace, place->note);
     task->scratch = fly_place(workspace, place->scratch);
     task->scratch_bytes = task->scratch_high = place->scratch_bytes;
+    task->largest_bytes = place->largest_bytes;
     task->large = place->large ? fly_place(workspace, place->large) : NULL;
     task->large_bytes = place->large_bytes;
     task->held = place->held ? fly_place(workspace, place->held) : NULL;

@@ -145,6 +145,8 @@ struct fly_rt_task {
     uint32_t dead_port; /* FLY_PLAN_NONE: none */
     uint8_t *scratch;
     uint64_t scratch_low, scratch_high, scratch_bytes; /* emits grow up, takes grow down */
+    uint64_t scratch_floor; /* below it is a content that an emit is about to send */
+    uint64_t largest_bytes; /* of the messages that come in or go out */
     uint8_t *reserved;                                 /* open fly_reserve */
     uint32_t reserved_bytes;
 

@@ -5,7 +5,7 @@
  * Memory     The caller's.
  * Cost       fly_mix64 1.5 ns, fly_hash32 of a short key 2 to 4 ns, fly_rng_next 1 ns.
  * When full  Does not apply.
- * Caveat     fly_hash32 is pinned: it decides which slot a key belongs to, so snapshots depend on
+ * Caveat     fly_hash_key is pinned: it decides which slot a key belongs to, so snapshots depend on
  *            it. None of this is fit for secrets.
  * See also   tests/unit/dataplane/base/test_mix.c, which pins values
  */
@@ -14,6 +14,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
@@ -35,6 +36,59 @@ static FLY_ALWAYS_INLINE uint64_t fly_mix64(uint64_t value)
 static inline uint32_t fly_hash32(const void *key, size_t bytes, uint64_t seed)
 {
     uint64_t hash = XXH3_64bits_withSeed(key, bytes, seed);
+    return (uint32_t)(hash ^ (hash >> 32));
+}
+
+/* Up to 16 bytes as two little-endian words, zeros behind. Keys' lengths are random: where a page cannot
+ * end in between, 16 bytes are read and masked, which costs no branch on the length. */
+struct fly_words {
+    uint64_t low, high;
+};
+
+#if defined(__x86_64__) && !FLY_SANITIZED
+static FLY_ALWAYS_INLINE struct fly_words fly_load_masked(const uint8_t *from, size_t bytes)
+{
+    uint64_t low_mask = bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << (bytes * 8)) - 1;
+    uint64_t high_mask = bytes <= 8 ? 0 : UINT64_MAX >> (8 * (16 - bytes));
+    struct fly_words words;
+    memcpy(&words, from, sizeof(words));
+    return (struct fly_words){words.low & low_mask, words.high & high_mask};
+}
+#endif
+
+static inline struct fly_words fly_load_padded(const void *from, size_t bytes)
+{
+    uint8_t padded[16] = {0};
+    struct fly_words words = {0, 0};
+    if (bytes)
+        memcpy(padded, from, bytes);
+    for (int i = 7; i >= 0; i--) {
+        words.low = words.low << 8 | padded[i];
+        words.high = words.high << 8 | padded[8 + i];
+    }
+    return words;
+}
+
+static FLY_ALWAYS_INLINE struct fly_words fly_load16(const void *from, size_t bytes)
+{
+#if defined(__x86_64__) && !FLY_SANITIZED
+    if (FLY_LIKELY(((uintptr_t)from & 4095) <= 4096 - 16 && from))
+        return fly_load_masked(from, bytes);
+#endif
+    return fly_load_padded(from, bytes);
+}
+
+/* Hash of a key that picks its slot: keys of up to 16 bytes by one wide multiplication, longer ones by
+ * fly_hash32. `key` may be NULL if bytes is 0. */
+static FLY_ALWAYS_INLINE uint32_t fly_hash_key(const void *key, size_t bytes)
+{
+    if (FLY_UNLIKELY(bytes > 16))
+        return fly_hash32(key, bytes, 0);
+    struct fly_words words = fly_load16(key, bytes);
+    uint64_t left = words.low ^ UINT64_C(0xa0761d6478bd642f);
+    uint64_t right = words.high ^ UINT64_C(0xe7037ed1a0b428db) ^ (bytes * UINT64_C(0x9e3779b97f4a7c15));
+    fly_u128 product = (fly_u128)left * right;
+    uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
     return (uint32_t)(hash ^ (hash >> 32));
 }
 

@@ -13,12 +13,10 @@
 
 #include <flyover/message.h>
 
-enum { FLY_ROUTE_HASH_SEED = 0 };
-
 /* The hash of a message's key; a message without a key is keyed by the empty key. */
 static FLY_ALWAYS_INLINE uint32_t fly_route_hash(const struct fly_msg *msg)
 {
-    return fly_hash32(msg->key, msg->key_bytes, FLY_ROUTE_HASH_SEED);
+    return fly_hash_key(msg->key, msg->key ? msg->key_bytes : 0);
 }
 
 static FLY_ALWAYS_INLINE uint32_t fly_route_slot(uint32_t hash)

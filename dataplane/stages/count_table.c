@@ -2,6 +2,12 @@
 
 #include <string.h>
 
+#if defined(__SSE2__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) &&        \
+    !defined(__clang__)
+#include <emmintrin.h>
+#define COUNT_WIDE_LOADS
+#endif
+
 static struct fly_count_entry *entry_at(const struct fly_count_table *table, uint64_t at)
 {
     return (struct fly_count_entry *)(void *)(table->base + at);
@@ -97,8 +103,7 @@ static struct fly_count_entry *insert(struct fly_count_table *table, const void 
     return entry;
 }
 
-/* Keys are short: a few overlapping loads beat a call of memcmp. */
-static inline bool same_bytes(const uint8_t *left, const uint8_t *right, uint32_t bytes)
+static bool same_by_parts(const uint8_t *left, const uint8_t *right, uint32_t bytes)
 {
     uint64_t l8, r8;
     uint32_t l4, r4;
@@ -126,6 +131,22 @@ static inline bool same_bytes(const uint8_t *left, const uint8_t *right, uint32_
         if (left[i] != right[i])
             return false;
     return true;
+}
+
+/* Keys are short and of random length: a comparison without a branch on the length, where no page can
+ * end within 16 bytes of the keys, else a few overlapping loads. */
+static inline bool same_bytes(const uint8_t *left, const uint8_t *right, uint32_t bytes)
+{
+#ifdef COUNT_WIDE_LOADS
+    bool whole = ((uintptr_t)left & 4095) <= 4080 && ((uintptr_t)right & 4095) <= 4080;
+    if (bytes <= 16 && whole) {
+        __m128i l16 = _mm_loadu_si128((const __m128i *)(const void *)left);
+        __m128i r16 = _mm_loadu_si128((const __m128i *)(const void *)right);
+        uint32_t equal = (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(l16, r16));
+        return (~equal & ((1U << bytes) - 1)) == 0;
+    }
+#endif
+    return same_by_parts(left, right, bytes);
 }
 
 struct fly_count_entry *fly_count_table_add(struct fly_count_table *table, const void *key,

@@ -62,7 +62,8 @@ struct fly_anchor {
 
 enum fly_anchor_kind {
     FLY_ANCHOR_ROOT, /* in the tracker */
-    FLY_ANCHOR_RUN,  /* xor_ids starts with the run's or held message's own id */
+    FLY_ANCHOR_RUN,  /* xor_ids starts with the run's own id */
+    FLY_ANCHOR_TAKEN, /* a held message, beside those that the call was given */
     FLY_ANCHOR_KEPT, /* a run that goes on in a later call: not closed with the others */
 };
 

@@ -118,6 +118,8 @@ static int api_io_submit(struct fly_task *pub, const struct fly_io *io)
 {
     struct fly_rt_task *task = fly_rt(pub);
     uint32_t local = (uint32_t)(task - task->worker->task);
+    if (task->io_in_flight == FLY_URING_MAX)
+        return -EBUSY;
     int rc = fly_uring_submit(&task->worker->uring, local, io);
     task->io_in_flight += rc == 0;
     return rc;
@@ -136,6 +138,9 @@ static uint32_t api_max_message_bytes(struct fly_task *pub)
 
 /* Behind a reserved place: a key and metadata that are written elsewhere, and more for retries. */
 enum { RESERVE_SPARE = 8192 };
+
+/* What one call may take from its holds, beyond one message of the largest size. */
+enum { TAKEN_SPARE = 32768 };
 
 /* --- Emitting -------------------------------------------------------------------------------- */
 
@@ -305,9 +310,9 @@ static void api_emit_joined(struct fly_task *pub, uint32_t port, const struct fl
 
 /* --- Ending messages ------------------------------------------------------------------------- */
 
-static void account(struct fly_rt_task *task, const char *call)
+static void account(struct fly_rt_task *task, const struct fly_msg *msg, const char *call)
 {
-    if (task->node->completes != FLY_EXPLICIT)
+    if (task->node->completes != FLY_EXPLICIT || msg->anchor->kind == FLY_ANCHOR_TAKEN)
         return;
     if (FLY_UNLIKELY(!task->explicit_left))
         fly_misuse(task, call, "more messages ended than the call was given");
@@ -318,16 +323,15 @@ static void api_fail(struct fly_task *pub, const struct fly_msg *msg, uint32_t r
 {
     struct fly_rt_task *task = fly_rt(pub);
     fly_check_call(task, "fly_fail");
-    account(task, "fly_fail");
+    account(task, msg, "fly_fail");
     fly_anchor_fail(task, msg->anchor, reason);
 }
 
 static void api_ack(struct fly_task *pub, const struct fly_msg *msg)
 {
     struct fly_rt_task *task = fly_rt(pub);
-    (void)msg; /* nothing was registered for it: it is done when the call returns */
     fly_check_call(task, "fly_ack");
-    account(task, "fly_ack");
+    account(task, msg, "fly_ack"); /* nothing was registered for it: it is done when the call returns */
 }
 
 static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
@@ -337,10 +341,12 @@ static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
     fly_check_call(task, "fly_hold");
     if (FLY_UNLIKELY(!task->held))
         fly_misuse(task, "fly_hold", "the node does not declare that it holds");
-    account(task, "fly_hold");
+    account(task, msg, "fly_hold");
     bool token = what == FLY_HOLD_TOKEN;
-    if (token && task->last_token.handle && task->last_token_root == fly_anchor_root(msg->anchor).bits)
+    if (token && fly_hold_find(task->held, task->last_token) && task->last_token_root == fly_anchor_root(msg->anchor).bits)
         return task->last_token;
+    if (FLY_UNLIKELY(!task->held->free_cnt))
+        fly_misuse(task, "fly_hold", "more messages are held than the call was given room for");
     uint32_t block = token ? FLY_BLOCK_NONE : fly_blocks_put(task->hold_blocks, msg);
     if (FLY_UNLIKELY(!token && block == FLY_BLOCK_NONE)) {
         fly_anchor_fail(task, msg->anchor, FLY_REASON_TOO_LARGE);
@@ -384,10 +390,17 @@ static const struct fly_msg *api_take(struct fly_task *pub, struct fly_held held
     if (entry->block != FLY_BLOCK_NONE)
         bytes += fly_align_up(fly_blocks_bytes(task->hold_blocks, entry->block), 8);
     uint32_t cells = fly_note_mark(base->note).cell;
+    /* Room stays for the largest message that the call may emit. */
+    uint64_t taken = task->scratch_bytes - task->scratch_high;
     if (cells >= FLY_CELLS_MAX - 2 * FLY_BATCH_MAX ||
-        bytes > (task->scratch_high - task->scratch_low) / 2) {
-        task->take_refused = true;
+        taken + bytes > task->largest_bytes + TAKEN_SPARE) {
+        if (task->node->tick)
+            task->tick_next = task->worker->now_ticks;
         return NULL;
+    }
+    if (task->scratch_low > task->scratch_high - bytes) {
+        fly_task_flush(task);
+        task->scratch_low = task->scratch_floor;
     }
     task->scratch_high -= bytes;
     struct fly_msg *msg = (struct fly_msg *)(void *)(task->scratch + task->scratch_high);
@@ -396,6 +409,7 @@ static const struct fly_msg *api_take(struct fly_task *pub, struct fly_held held
         fly_blocks_get(task->hold_blocks, entry->block, (uint8_t *)(msg + 1), msg);
     struct fly_anchor *cell =
         fly_cell_push(base, (struct fly_root){entry->root}, entry->id);
+    cell->kind = FLY_ANCHOR_TAKEN;
     cell->block = entry->block;
     cell->holder = (uint16_t)(task - task->worker->task);
     msg->anchor = cell;
@@ -451,7 +465,8 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *new_root(struct fly_rt_task *tas
     if (FLY_UNLIKELY(!task->poll_budget))
         fly_misuse(task, call, "outside of poll, or more roots than its budget");
     task->poll_budget--;
-    task->poll_bytes += content->payload_bytes;
+    task->polled_cnt++;
+    task->polled_bytes += content->payload_bytes;
     struct fly_root_entry *entry = fly_root_begin(task, id);
     /* Behind the root's entry: what a restart polls again was not opened before. */
     atomic_store_explicit(&task->source->position, next, memory_order_release);

@@ -73,7 +73,10 @@ bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt
     struct fly_rt_task *base = worker->fiber_task, *caller = base->inner;
     if (task->busy || hold_room(task, msg, cnt) < cnt)
         return false;
-    task->mark = fly_note_mark(base->note);
+    struct fly_note_mark mark = fly_note_mark(base->note);
+    if (FLY_UNLIKELY(mark.root > FLY_CELLS_MAX / 2))
+        return false; /* what it emits would find no place in the note */
+    task->mark = mark;
     task->busy++;
     task->occupied = true;
     base->inner = task;
@@ -214,8 +217,12 @@ static void act_input(struct fly_rt_task *task)
     uint32_t cnt = hold_room(task, &task->batch[task->batch_at], left);
     if (cnt) {
         uint32_t at = task->batch_at;
+        struct fly_note_mark mark = fly_note_mark(task->note);
         task->batch_at += cnt;
         call_process(task, &task->batch[at], cnt);
+        /* What the call took or emitted by itself is done; it may be what keeps the pool full. */
+        if (task->batch_at < task->batch_cnt)
+            fly_note_close(task, mark);
     }
     if (task->batch_at == task->batch_cnt)
         current_end_batch(task);
@@ -238,34 +245,28 @@ static void act_poll(struct fly_rt_task *task)
     fly_gauge(&task->source->has_position, 1);
     fly_count(&task->stats->calls, 1);
     enum fly_polled polled = task->node->poll(&task->pub, task->self, budget);
-    uint32_t emitted = budget - task->poll_budget;
-    fly_root_count(task, emitted);
-    fly_count(&task->stats->in, emitted);
-    fly_count(&task->stats->bytes_in, task->poll_bytes);
-    fly_count(&task->source->bytes, task->poll_bytes);
+    fly_roots_count_polled(task);
     task->poll_budget = 0;
-    task->poll_bytes = 0;
     task->idle = polled == FLY_POLL_IDLE;
     task->polled_done |= polled == FLY_POLL_DONE;
 }
 
 static void act_io(struct fly_rt_task *task)
 {
-    while (task->io_done_at < task->io_done_cnt) {
-        struct fly_uring_done done = task->io_done[task->io_done_at++];
+    while (task->io_done_cnt) {
+        struct fly_uring_done done = task->io_done[task->io_done_at];
+        task->io_done_at = (task->io_done_at + 1) % FLY_URING_MAX;
+        task->io_done_cnt--;
+        task->io_in_flight--;
         task->node->io_done(&task->pub, task->self, done.tag, done.result);
     }
-    task->io_done_at = task->io_done_cnt = 0;
     task->idle = false;
 }
 
 static void act_tick(struct fly_rt_task *task)
 {
-    task->take_refused = false;
     task->tick_next = task->tick_ticks ? task->worker->now_ticks + task->tick_ticks : UINT64_MAX;
     task->node->tick(&task->pub, task->self);
-    if (task->take_refused)
-        task->tick_next = task->worker->now_ticks;
 }
 
 static void act(void *arg)
@@ -283,6 +284,9 @@ static void act(void *arg)
         return; /* closes its cells itself: some may stay */
     case FLY_ACT_REPLAY:
         fly_roots_replay(task);
+        break;
+    case FLY_ACT_TELL:
+        fly_roots_tell(task);
         break;
     case FLY_ACT_IO:
         act_io(task);

@@ -44,8 +44,7 @@ static uint32_t receive_io(struct fly_worker *worker)
     uint32_t cnt = fly_uring_poll(&worker->uring, done, 32);
     for (uint32_t i = 0; i < cnt; i++) {
         struct fly_rt_task *task = &worker->task[done[i].task];
-        task->io_in_flight--;
-        task->io_done[task->io_done_cnt++] = done[i];
+        task->io_done[(task->io_done_at + task->io_done_cnt++) % FLY_URING_MAX] = done[i];
     }
     return cnt;
 }
@@ -124,8 +123,7 @@ static bool try_end(struct fly_rt_task *task)
         return false;
     }
     return !task->occupied && task->range.free_cnt == task->range.cnt &&
-           (source || !task->io_in_flight) && !task->io_done_cnt && !task->acked_cnt &&
-           !task->failed_cnt;
+           (source || !task->io_in_flight) && !task->io_done_cnt && !fly_roots_may_tell(task);
 }
 
 static uint32_t end_task(struct fly_rt_task *task)
@@ -142,8 +140,12 @@ static uint32_t end_task(struct fly_rt_task *task)
 
 static uint32_t run_task(struct fly_rt_task *task)
 {
-    uint32_t work = fly_roots_tell(task);
-    if (task->io_done_cnt) {
+    uint32_t work = 0;
+    if (fly_roots_may_tell(task)) {
+        fly_task_act(task, FLY_ACT_TELL);
+        work++;
+    }
+    if (!task->occupied && task->io_done_cnt) {
         fly_task_act(task, FLY_ACT_IO);
         work++;
     }
@@ -211,6 +213,13 @@ static uint32_t poll_sources(struct fly_worker *worker)
         struct fly_rt_task *task = &worker->task[t];
         if (!may_poll(task))
             continue;
+        /* There is room to note each root's end once: those that ended go first. */
+        if (fly_roots_may_tell(task)) {
+            fly_task_act(task, FLY_ACT_TELL);
+            work++;
+            if (task->occupied)
+                continue;
+        }
         task->wake_ticks = UINT64_MAX;
         uint64_t before = fly_counted(&task->source->in);
         worker->now_ticks = fly_hook_ticks(worker->hooks);
@@ -354,7 +363,7 @@ static uint64_t sleep_ns(const struct fly_worker *worker)
             continue;
         next = task->tick_next < next ? task->tick_next : next;
         next = task->wake_ticks < next ? task->wake_ticks : next;
-        if (task->io_done_cnt || task->acked_cnt || task->failed_cnt)
+        if (task->io_done_cnt || fly_roots_may_tell(task) || fly_roots_may_replay(task))
             return 0;
     }
     uint64_t limit_ms = worker->wheel.armed_cnt ? SLEEP_WHEEL_MS : SLEEP_MAX_MS;

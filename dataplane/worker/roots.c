@@ -5,6 +5,8 @@
 #include "worker/emit.h"
 #include "worker/restore.h"
 
+#include <string.h>
+
 /* --- What a call works on -------------------------------------------------------------------- */
 
 struct fly_anchor *fly_cell_push(struct fly_rt_task *base, struct fly_root root, uint64_t xor_ids)
@@ -69,7 +71,7 @@ static void cells_close(struct fly_worker *worker, struct fly_note *note, uint32
 {
     for (uint32_t i = mark; i < cnt; i++) {
         const struct fly_anchor *cell = &note->cell[i];
-        if (FLY_LIKELY(cell->kind == FLY_ANCHOR_RUN && !cell->failed))
+        if (FLY_LIKELY(cell->kind != FLY_ANCHOR_KEPT && !cell->failed))
             fly_root_update(worker, fly_anchor_root(cell), cell->xor_ids);
         if (FLY_UNLIKELY(cell->block != FLY_BLOCK_NONE))
             fly_blocks_free(worker->task[cell->holder].hold_blocks, cell->block);
@@ -208,18 +210,39 @@ static void root_done(struct fly_worker *worker, struct fly_root_entry *entry)
 
 /* --- Failing and trying again ---------------------------------------------------------------- */
 
+/* Suspects stand before all others, in the order of their turns: nothing else moves until they are done. */
+static void suspect_push(struct fly_rt_task *task, struct fly_root_entry *entry)
+{
+    struct fly_tracker *tracker = task->worker->tracker;
+    uint32_t *link = &task->replay_head;
+    while (*link != FLY_SLOT_NONE) {
+        struct fly_root_entry *other = &tracker->entry[*link];
+        if (!(fly_root_flags(other) & FLY_ROOT_SUSPECT) || other->port < entry->port)
+            break;
+        link = &other->next;
+    }
+    entry->next = *link;
+    *link = (uint32_t)(entry - tracker->entry);
+    if (entry->next == FLY_SLOT_NONE)
+        task->replay_tail = *link;
+}
+
 static void replay_push(struct fly_rt_task *task, struct fly_root_entry *entry)
 {
     struct fly_tracker *tracker = task->worker->tracker;
     uint32_t slot = (uint32_t)(entry - tracker->entry);
     fly_root_set(entry, FLY_ROOT_REPLAY);
+    task->replay_cnt++;
+    if (FLY_UNLIKELY(fly_root_flags(entry) & FLY_ROOT_SUSPECT)) {
+        suspect_push(task, entry);
+        return;
+    }
     entry->next = FLY_SLOT_NONE;
     if (task->replay_head == FLY_SLOT_NONE)
         task->replay_head = slot;
     else
         tracker->entry[task->replay_tail].next = slot;
     task->replay_tail = slot;
-    task->replay_cnt++;
 }
 
 /* Exponential, with up to half of it as jitter, so that retries of one moment spread. */
@@ -377,6 +400,7 @@ static void let_go(struct fly_rt_task *task)
 {
     struct fly_rt_task *base = task->worker->fiber_task;
     fly_task_flush(task);
+    fly_roots_count_polled(task); /* before any of them ends */
     struct fly_note_mark mark = {fly_note_mark(base->note).cell, task->mark.root};
     fly_note_close(base, mark);
 }
@@ -412,6 +436,18 @@ void fly_root_count(struct fly_rt_task *task, uint64_t cnt)
 {
     fly_count(&task->source->in, cnt);
     fly_count(&task->source->in_flight, cnt);
+}
+
+void fly_roots_count_polled(struct fly_rt_task *task)
+{
+    if (!task->polled_cnt)
+        return;
+    fly_root_count(task, task->polled_cnt);
+    fly_count(&task->stats->in, task->polled_cnt);
+    fly_count(&task->stats->bytes_in, task->polled_bytes);
+    fly_count(&task->source->bytes, task->polled_bytes);
+    task->polled_cnt = 0;
+    task->polled_bytes = 0;
 }
 
 static uint32_t blocks_for(const struct fly_content *content)
@@ -464,6 +500,8 @@ static struct fly_root_entry *replay_entry(struct fly_rt_task *task, struct fly_
 struct fly_root_entry *fly_root_again(struct fly_rt_task *task, struct fly_root root)
 {
     struct fly_worker *worker = task->worker;
+    if (FLY_UNLIKELY(fly_note_mark(worker->fiber_task->note).root == FLY_CELLS_MAX))
+        let_go(task);
     struct fly_root_entry *entry = replay_entry(task, root);
     if (!entry) {
         count_late(worker);
@@ -510,10 +548,23 @@ bool fly_roots_may_replay(const struct fly_rt_task *task)
 /* For the metadata of a dead letter behind a copy that was read back. */
 enum { DEAD_LETTER_SPARE = 4096 };
 
+/* Has it crashed a process as often as it may? It gives way at its turn, not before: turns are counted. */
+static bool is_spent_suspect(const struct fly_rt_task *task, const struct fly_root_entry *entry)
+{
+    uint32_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
+    uint8_t flags = fly_root_flags(entry);
+    return (flags & FLY_ROOT_SUSPECT) && !(flags & FLY_ROOT_DEAD) &&
+           attempts >= task->plan->delivery.attempts;
+}
+
 static void replay_one(struct fly_rt_task *task, struct fly_root_entry *entry)
 {
     struct fly_root root = fly_root_name(entry);
     uint64_t id = atomic_load_explicit(&entry->id, memory_order_relaxed);
+    if (FLY_UNLIKELY(is_spent_suspect(task, entry))) {
+        give_up(task, entry);
+        return;
+    }
     if (entry->anchor.block != FLY_BLOCK_NONE) {
         struct fly_msg msg;
         uint64_t bytes = fly_blocks_bytes(task->retain, entry->anchor.block);
@@ -577,24 +628,20 @@ uint32_t fly_roots_sweep(struct fly_worker *worker, uint32_t slots)
 
 /* --- Callbacks ------------------------------------------------------------------------------- */
 
-uint32_t fly_roots_tell(struct fly_rt_task *task)
+void fly_roots_tell(struct fly_rt_task *task)
 {
-    struct fly_worker *worker = task->worker;
     uint32_t acked = task->acked_cnt, failed = task->failed_cnt;
-    if (!acked && !failed)
-        return 0;
-    task->acked_cnt = 0;
-    task->failed_cnt = 0;
-    task->inner = task;
-    worker->fiber_task = task;
-    task->occupied = true;
     if (acked)
         task->node->acked(&task->pub, task->self, task->acked, acked);
     for (uint32_t i = 0; i < failed; i++)
         task->node->failed(&task->pub, task->self, task->failed[i].id, task->failed[i].reason);
-    task->occupied = false;
-    worker->fiber_task = NULL;
-    return acked + failed;
+    /* A callback may send a root again and be suspended: more may have piled up behind. */
+    task->acked_cnt -= acked;
+    task->failed_cnt -= failed;
+    if (task->acked_cnt)
+        memmove(task->acked, task->acked + acked, task->acked_cnt * sizeof(*task->acked));
+    if (task->failed_cnt)
+        memmove(task->failed, task->failed + failed, task->failed_cnt * sizeof(*task->failed));
 }
 
 /* --- After a restart ------------------------------------------------------------------------- */
@@ -614,10 +661,6 @@ static void restore_root(struct fly_rt_task *task, const struct fly_restore_root
     if (root->flags & FLY_RESTORE_SUSPECT) {
         set_flag(entry, FLY_ROOT_SUSPECT);
         entry->port = root->turn;
-        if (root->attempts >= task->plan->delivery.attempts) {
-            give_up(task, entry);
-            return;
-        }
     }
     replay_push(task, entry);
 }
@@ -630,13 +673,8 @@ int fly_roots_restore(struct fly_rt_task *task)
     if (restore->has_position && task->node->restore &&
         task->node->restore(&task->pub, task->self, restore->position))
         return -1;
-    /* Suspects first, in the order of their turns: a queue's head that must wait would block others. */
     for (uint32_t i = 0; i < restore->cnt && i < task->range.cnt; i++)
-        if (restore->root[i].flags & FLY_RESTORE_SUSPECT)
-            restore_root(task, &restore->root[i]);
-    for (uint32_t i = 0; i < restore->cnt && i < task->range.cnt; i++)
-        if (!(restore->root[i].flags & FLY_RESTORE_SUSPECT))
-            restore_root(task, &restore->root[i]);
+        restore_root(task, &restore->root[i]);
     fly_gauge(&task->source->position, restore->position);
     fly_gauge(&task->source->has_position, restore->has_position);
     return 0;

@@ -50,6 +50,9 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *fly_root_begin(struct fly_rt_tas
 /* Enters new roots into the ledger. */
 void fly_root_count(struct fly_rt_task *task, uint64_t cnt);
 
+/* The same for those that the running poll has emitted since the last time. */
+void fly_roots_count_polled(struct fly_rt_task *task);
+
 /* Suspends the fiber until there is room to keep a copy of this content; before the root is opened. */
 void fly_root_wait_room(struct fly_rt_task *task, const struct fly_content *content);
 
@@ -85,8 +88,14 @@ void fly_roots_replay(struct fly_rt_task *task);
 /* Is there a replay that may be emitted now? Suspects go one at a time, before all others. */
 bool fly_roots_may_replay(const struct fly_rt_task *task);
 
-/* Callbacks that piled up: acked and failed ids. The task must not be occupied. */
-uint32_t fly_roots_tell(struct fly_rt_task *task);
+/* Callbacks that piled up: acked and failed ids (on its fiber). */
+void fly_roots_tell(struct fly_rt_task *task);
+
+/* Is there anything to tell? */
+static inline bool fly_roots_may_tell(const struct fly_rt_task *task)
+{
+    return task->acked_cnt || task->failed_cnt;
+}
 
 /* Opens the roots of the restore list again. Before the first turn. */
 int fly_roots_restore(struct fly_rt_task *task) __attribute__((warn_unused_result));

@@ -98,6 +98,7 @@ enum fly_action {
     FLY_ACT_POLL,
     FLY_ACT_INPUT,
     FLY_ACT_REPLAY,
+    FLY_ACT_TELL,
     FLY_ACT_IO,
     FLY_ACT_TICK,
     FLY_ACT_FINISH,
@@ -169,7 +170,8 @@ struct fly_rt_task {
     struct fly_blocks *retain;
     uint32_t replay_head, replay_tail, replay_cnt;
     uint32_t poll_budget; /* roots that the running poll may still emit */
-    uint64_t poll_bytes;  /* of those it emitted */
+    uint32_t polled_cnt;  /* emitted by it, and not yet counted */
+    uint64_t polled_bytes;
     uint64_t *acked;
     struct fly_failed_id *failed;
     uint32_t acked_cnt, failed_cnt, acked_max;
@@ -182,9 +184,9 @@ struct fly_rt_task {
     /* Time, I/O, end. */
     uint64_t tick_ticks, tick_next; /* tick_next UINT64_MAX: none */
     uint32_t io_in_flight;
-    struct fly_uring_done *io_done;
+    struct fly_uring_done *io_done; /* a ring of FLY_URING_MAX: those in flight are counted until told */
     uint32_t io_done_cnt, io_done_at;
-    bool finish_called, ended, take_refused;
+    bool finish_called, ended;
     bool set_up;           /* its setup succeeded: teardown is due */
     void *params;          /* what bound parameters point to */
     void *allocated;       /* fly_task_alloc's, linked */

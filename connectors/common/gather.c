@@ -206,10 +206,11 @@ static void go_on(struct fly_gather *gather)
 }
 
 /* Leaves the file with its last whole record; what was in both buffers failed. */
-static void give_up(struct fly_gather *gather)
+static void give_up(struct fly_gather *gather, int error)
 {
     uint64_t end = gather->base + gather->written_bytes;
     fly_count_error(gather->task, 1);
+    fly_io_trouble(gather->task, error);
     if (gather->config.sync) /* written is not enough: a retry writes these again */
         end = gather->synced_end;
     if (gather->at_offsets) {
@@ -232,7 +233,7 @@ static void write_done(struct fly_gather *gather, int32_t result)
         return;
     }
     if (result <= 0) {
-        give_up(gather);
+        give_up(gather, result ? -result : ENOSPC);
         return;
     }
     gather->written_bytes += (uint32_t)result;
@@ -240,6 +241,7 @@ static void write_done(struct fly_gather *gather, int32_t result)
         write_rest(gather);
         return;
     }
+    fly_io_trouble(gather->task, 0);
     gather->base += buffer->bytes;
     buffer->bytes = 0;
     gather->written_bytes = 0;
@@ -253,7 +255,7 @@ static void sync_done(struct fly_gather *gather, int32_t result)
     gather->op = FLY_GATHER_IDLE;
     if (result < 0 && result != -EINVAL &&
         result != -EROFS) { /* those: nothing that can be synced */
-        give_up(gather);
+        give_up(gather, -result);
         return;
     }
     gather->synced_end = gather->base;

@@ -115,6 +115,7 @@ static bool open_file(struct fly_file_reader *reader, struct fly_file_entry *fil
         return true;
     file->ended = true;
     fly_count_error(reader->task, 1);
+    fly_io_trouble(reader->task, errno);
     return false;
 }
 
@@ -187,6 +188,8 @@ void fly_file_reader_done(struct fly_file_reader *reader, uint64_t tag, int32_t 
     if (result == -EINTR || result == -EAGAIN) {
         block->state = FLY_FILE_WAITING;
     } else if (result <= 0) {
+        if (result < 0)
+            fly_io_trouble(reader->task, -result);
         end_file(reader, block, result < 0);
     } else {
         block->got_bytes += (uint32_t)result;

@@ -148,13 +148,16 @@ static void file_finish(struct fly_task *task, void *self)
     struct file_sink *file = self;
     if (file->fsync != FILE_SYNC_NONE && file->gather.at_offsets && fsync(file->fd)) {
         fly_count_error(task, 1);
+        fly_io_trouble(task, errno);
         return;
     }
     if (!file->part)
         return;
     if (rename(file->part, file->path.text) ||
-        (file->fsync != FILE_SYNC_NONE && sync_folder(file->path.text)))
+        (file->fsync != FILE_SYNC_NONE && sync_folder(file->path.text))) {
         fly_count_error(task, 1);
+        fly_io_trouble(task, errno);
+    }
 }
 
 static void file_process(struct fly_task *task, void *self, const struct fly_batch *batch)

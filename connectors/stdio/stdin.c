@@ -124,8 +124,10 @@ static void stdin_io_done(struct fly_task *task, void *self, uint64_t tag, int32
         fly_wake_in(task, STDIN_RETRY_NS);
         return;
     }
-    if (result < 0)
+    if (result < 0) {
         fly_count_error(task, 1);
+        fly_io_trouble(task, -result);
+    }
     in->ended = result <= 0;
     in->ready = result > 0;
     in->ready_bytes = result > 0 ? (uint32_t)result : 0;

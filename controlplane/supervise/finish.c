@@ -3,9 +3,11 @@
 #include "supervise/runner.h"
 #include "supervise/summary.h"
 
+#include <errno.h>
 #include <flyover/plugin.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Positions and open messages as they are now, into the state files. */
@@ -19,6 +21,50 @@ static void keep_states(struct fly_runner *runner)
     if (!rc)
         rc = fly_source_states_write(&runner->states, &runner->carry);
     if (rc) {
+        fly_log_trace(&runner->log);
+        fly_runner_fail(runner, FLY_EXIT_IO);
+    }
+}
+
+/* The path that a node reads or writes; "" if it has none. */
+static const char *path_of(const struct fly_pipeline_node *node)
+{
+    for (uint32_t i = 0; i < node->param_cnt; i++) {
+        if (node->param[i].param->type == FLY_PARAM_PATH && node->param[i].string.bytes)
+            return node->param[i].string.text;
+    }
+    return "";
+}
+
+void fly_runner_tell_trouble(struct fly_runner *runner)
+{
+    for (uint32_t i = 0; i < runner->built->plan->node_cnt; i++) {
+        const struct fly_pipeline_node *node = &runner->pipeline->node[i];
+        int error = runner->now.node[i].io_errno;
+        const char *path = path_of(node);
+        if (error && error != runner->told_errno[i])
+            fly_log_line(&runner->log, FLY_LOG_ERROR, "node '%s' (%s) cannot %s%s%s: %s",
+                         node->name, node->type->name,
+                         node->type->kind == FLY_SOURCE ? "read" : "write", path[0] ? " " : "",
+                         path, strerror(error));
+        runner->told_errno[i] = error;
+    }
+}
+
+/* I/O that failed to the end, and messages that were lost by it. */
+static void check_io(struct fly_runner *runner)
+{
+    const struct fly_plan *plan = runner->built->plan;
+    fly_runner_tell_trouble(runner);
+    for (uint32_t i = 0; i < plan->node_cnt; i++) {
+        const struct fly_tally_roots *roots = runner->now.node[i].roots;
+        if (runner->now.node[i].io_errno)
+            fly_runner_fail(runner, FLY_EXIT_IO);
+        if (!roots || !roots->dropped_by[FLY_REASON_IO])
+            continue;
+        (void)FLY_ERR(EIO, "%" PRIu64 " messages of '%s' were dropped: they could not be written",
+                      roots->dropped_by[FLY_REASON_IO], fly_plan_nodes(plan)[i].name);
+        FLY_ERR_HINT("make room or repair the sink; with 'dead_letters' they are kept");
         fly_log_trace(&runner->log);
         fly_runner_fail(runner, FLY_EXIT_IO);
     }
@@ -92,6 +138,7 @@ void fly_runner_finish(struct fly_runner *runner)
     uint64_t ready_ns = runner->ready_ns ? runner->ready_ns : runner->end_ns;
     fly_runner_look(runner);
     keep_states(runner);
+    check_io(runner);
     check_ledger(runner);
     tell_idle_sources(runner);
     struct fly_summary summary = {

@@ -154,6 +154,7 @@ static void on_tick(struct fly_runner *runner, int timer_fd)
     fly_runner_look(runner);
     if (runner->workspace.base)
         note_ready(runner);
+    fly_runner_tell_trouble(runner);
     check_times(runner);
     if (runner->tick_cnt % TICKS_PER_STATE == 0)
         save_states(runner);

@@ -49,6 +49,7 @@ struct fly_runner {
     uint64_t drain_until_ns, kill_at_ns;
     uint32_t restart_cnt, crash_cnt; /* in all; in a row */
     uint64_t acked_high;
+    int told_errno[FLY_PLAN_NODES_MAX]; /* per node: the trouble that was said */
 
     struct fly_progress_line progress;
     bool show_progress;
@@ -80,6 +81,9 @@ void fly_runner_fail(struct fly_runner *runner, int exit_code);
 
 /* Asks the dataplane for `command`, if that is more than it was asked for already. */
 void fly_runner_command(struct fly_runner *runner, enum fly_command command);
+
+/* Says which nodes the system has begun to refuse I/O. */
+void fly_runner_tell_trouble(struct fly_runner *runner);
 
 /* After the end: states, checks of the ledger, summary. */
 void fly_runner_finish(struct fly_runner *runner);

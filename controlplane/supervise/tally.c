@@ -61,6 +61,8 @@ static void read_task(struct fly_tally_node *node, const struct fly_task_stats *
     node->bytes_in += fly_counted(&stats->bytes_in);
     node->bytes_out += fly_counted(&stats->bytes_out);
     node->errors += fly_counted(&stats->errors);
+    if (fly_counted(&stats->io_errno))
+        node->io_errno = (int)fly_counted(&stats->io_errno);
 }
 
 static void read_roots(struct fly_tally_roots *roots, const struct fly_source_stats *stats)

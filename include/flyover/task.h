@@ -60,6 +60,7 @@ struct fly_calls {
     void (*wake_in)(struct fly_task *task, uint64_t ns);
     void (*count_error)(struct fly_task *task, uint64_t cnt);
     int (*io_submit)(struct fly_task *task, const struct fly_io *io);
+    void (*io_trouble)(struct fly_task *task, int error);
     uint32_t (*max_message_bytes)(struct fly_task *task);
 
     void (*emit)(struct fly_task *task, uint32_t port, const struct fly_msg *parent,
@@ -180,6 +181,13 @@ static inline void fly_count_error(struct fly_task *task, uint64_t cnt)
 static inline int fly_io_submit(struct fly_task *task, const struct fly_io *io)
 {
     return task->calls->io_submit(task, io);
+}
+
+/* The system refuses what the node lives from: `error` is the errno, 0: it works again. The user is
+ * told once; trouble that lasts to the end of the run makes it a failed one. */
+static inline void fly_io_trouble(struct fly_task *task, int error)
+{
+    task->calls->io_trouble(task, error);
 }
 
 /* The largest message (payload + key + metadata) that the node's output edges carry, in bytes. */

@@ -237,6 +237,11 @@ static void call_count_error(struct fly_task *task, uint64_t cnt)
     enter(task, "fly_count_error")->errors += cnt;
 }
 
+static void call_io_trouble(struct fly_task *task, int error)
+{
+    enter(task, "fly_io_trouble")->io_errno = error;
+}
+
 static int call_io_submit(struct fly_task *task, const struct fly_io *io)
 {
     struct fake_task *fake = enter(task, "fly_io_submit");
@@ -437,6 +442,7 @@ static const struct fly_calls fake_calls = {
     .wake_in = call_wake_in,
     .count_error = call_count_error,
     .io_submit = call_io_submit,
+    .io_trouble = call_io_trouble,
     .max_message_bytes = call_max_message_bytes,
     .emit = call_emit,
     .reserve = call_reserve,

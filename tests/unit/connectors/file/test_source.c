@@ -49,8 +49,9 @@ static int remove_folder(void **state)
 
 static const char *add_file(struct fixture *fixture, const void *data, size_t bytes)
 {
-    char *path = fixture->path[fixture->file_cnt];
-    snprintf(path, sizeof(fixture->path[0]), "%s/%u.txt", fixture->folder, fixture->file_cnt);
+    char name[sizeof(fixture->path[0])], *path = fixture->path[fixture->file_cnt];
+    snprintf(name, sizeof(name), "%s/%u.txt", fixture->folder, fixture->file_cnt);
+    memcpy(path, name, sizeof(name));
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(data, 1, bytes, file), bytes);

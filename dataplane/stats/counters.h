@@ -40,6 +40,7 @@ struct fly_task_stats {
     fly_counter_word busy_ticks; /* in callbacks, without nested direct calls */
     fly_counter_word held;       /* gauge */
     fly_counter_word state_used_bytes; /* gauge */
+    fly_counter_word io_errno; /* gauge: what the system refuses it, 0: nothing */
 };
 
 /* Every task that owns roots: the ledger. in = acked + failed + dropped + abandoned + in_flight. */

@@ -125,6 +125,11 @@ static int api_io_submit(struct fly_task *pub, const struct fly_io *io)
     return rc;
 }
 
+static void api_io_trouble(struct fly_task *pub, int error)
+{
+    fly_gauge(&fly_rt(pub)->stats->io_errno, error > 0 ? (uint64_t)error : 0);
+}
+
 static uint32_t api_max_message_bytes(struct fly_task *pub)
 {
     const struct fly_rt_task *task = fly_rt(pub);
@@ -541,6 +546,7 @@ const struct fly_calls *fly_api_calls(void)
         .wake_in = api_wake_in,
         .count_error = api_count_error,
         .io_submit = api_io_submit,
+        .io_trouble = api_io_trouble,
         .max_message_bytes = api_max_message_bytes,
         .emit = api_emit,
         .reserve = api_reserve,

@@ -317,7 +317,9 @@ static void api_emit_joined(struct fly_task *pub, uint32_t port, const struct fl
 
 static void account(struct fly_rt_task *task, const struct fly_msg *msg, const char *call)
 {
-    if (task->node->completes != FLY_EXPLICIT || msg->anchor->kind == FLY_ANCHOR_TAKEN)
+    const struct fly_anchor *anchor = msg->anchor;
+    bool own = anchor->kind == FLY_ANCHOR_TAKEN && anchor->holder == task - task->worker->task;
+    if (task->node->completes != FLY_EXPLICIT || own) /* what it took itself it was not given now */
         return;
     if (FLY_UNLIKELY(!task->explicit_left))
         fly_misuse(task, call, "more messages ended than the call was given");
@@ -478,10 +480,45 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *new_root(struct fly_rt_task *tas
     return entry;
 }
 
-static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint64_t next,
-                          const struct fly_content *content)
+/* The common case in one piece: a source's poll, nothing kept or copied, room everywhere. False: nothing
+ * was done. */
+static FLY_ALWAYS_INLINE bool emit_root_fast(struct fly_rt_task *task, uint32_t port, uint64_t id,
+                                             uint64_t next, const struct fly_content *content)
 {
-    struct fly_rt_task *task = fly_rt(pub);
+    struct fly_worker *worker = task->worker;
+    struct fly_note *note = task->note;
+    uint32_t root_cnt = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
+    bool caller = worker->thread == __builtin_thread_pointer() && worker->fiber_task == task &&
+                  task->inner == task && !task->reserved && port < task->plan->port_cnt;
+    bool plain = (content->flags & FLY_MSG_STABLE) && !content->meta && !task->retain;
+    if (!FLY_LIKELY(caller && plain && task->poll_budget && task->range.free_cnt &&
+                    root_cnt < FLY_CELLS_MAX && task->pub.port[port].cnt < FLY_BATCH_MAX))
+        return false;
+    struct fly_port *pub = &task->pub.port[port];
+    struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
+                                                     worker->now_ticks, worker->clock_ms);
+    note->root[root_cnt] = (uint32_t)(entry - worker->tracker->entry);
+    atomic_store_explicit(&note->root_cnt, root_cnt + 1, memory_order_release);
+    atomic_store_explicit(&task->source->position, next, memory_order_release);
+    task->poll_budget--;
+    task->polled_cnt++;
+    task->polled_bytes += content->payload_bytes;
+    struct fly_msg *msg = &pub->msg[pub->cnt++];
+    msg->payload = content->payload;
+    msg->key = content->key;
+    msg->anchor = &entry->anchor;
+    msg->payload_bytes = content->payload_bytes;
+    msg->key_bytes = content->key ? content->key_bytes : 0;
+    msg->meta_bytes = 0;
+    msg->key_hash = 0;
+    msg->flags = content->flags & ~(uint32_t)FLY_MSG_STABLE;
+    msg->reserved = 0;
+    return true;
+}
+
+static FLY_NOINLINE void emit_root_slow(struct fly_rt_task *task, uint32_t port, uint64_t id,
+                                        uint64_t next, const struct fly_content *content)
+{
     check_port(task, port, "fly_emit_root");
     if (FLY_UNLIKELY(task->retain != NULL)) {
         fly_check_call(task, "fly_emit_root");
@@ -494,6 +531,13 @@ static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint
     if (FLY_UNLIKELY(task->retain != NULL))
         fly_root_keep(task, entry, content, port);
     emit_to(task, port, &entry->anchor, NULL, content);
+}
+
+static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint64_t next,
+                          const struct fly_content *content)
+{
+    if (FLY_UNLIKELY(!emit_root_fast(fly_rt(pub), port, id, next, content)))
+        emit_root_slow(fly_rt(pub), port, id, next, content);
 }
 
 static void api_emit_dead(struct fly_task *pub, uint64_t id, uint64_t next, uint32_t reason,

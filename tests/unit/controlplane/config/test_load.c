@@ -503,6 +503,40 @@ static void test_a_good_pipeline(void **state)
     loaded_free(&loaded);
 }
 
+static void test_a_shared_group(void **state)
+{
+    (void)state;
+    struct loaded loaded = load_good(P "  a: {type: drop, inputs: [{from: s, group: g}]}\n"
+                                       "  b: {type: drop, inputs: [{from: s, group: g}]}\n");
+    assert_string_equal(loaded.pipeline->node[2].input[0].group.text, "g");
+    loaded_free(&loaded);
+}
+
+/* Dead letters are edges as well: a way back may lead over several of them. */
+static void test_dead_letters_in_a_circle(void **state)
+{
+    (void)state;
+    refuses_only(P "  a: {type: pass, inputs: [s], dead_letters: fix}\n"
+                   "  fix: {type: pass, dead_letters: again}\n"
+                   "  again: {type: pass}\n"
+                   "  after: {type: pass, inputs: [again], dead_letters: a}\n"
+                   "  d: {type: drop, inputs: [a, fix, after]}\n",
+                 "dead letters of 'after' would come back to it through 'a'");
+}
+
+static void test_own_dead_letters_go_before_the_common_ones(void **state)
+{
+    (void)state;
+    struct loaded loaded = load_good("dead_letters: all\npipeline: p\nnodes:\n"
+                                     "  s: {type: gen, dead_letters: mine}\n"
+                                     "  t: {type: gen}\n"
+                                     "  d: {type: drop, inputs: [s, t]}\n"
+                                     "  all: {type: drop}\n  mine: {type: drop}\n");
+    assert_int_equal(loaded.pipeline->node[0].dead_letters, 4);
+    assert_int_equal(loaded.pipeline->node[1].dead_letters, 3);
+    loaded_free(&loaded);
+}
+
 /* Where the node with the dead letters sends on, those behind it have none of their own. */
 static void test_dead_letters_never_come_back(void **state)
 {
@@ -554,6 +588,9 @@ int main(void)
         cmocka_unit_test(test_files_that_can_not_be_read),
         cmocka_unit_test(test_files_that_nodes_name),
         cmocka_unit_test(test_a_good_pipeline),
+        cmocka_unit_test(test_a_shared_group),
+        cmocka_unit_test(test_dead_letters_in_a_circle),
+        cmocka_unit_test(test_own_dead_letters_go_before_the_common_ones),
         cmocka_unit_test(test_dead_letters_never_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -158,6 +158,19 @@ static void test_presets(void **state)
     loaded_free(&loaded);
 }
 
+static void test_the_ends_of_a_range_belong_to_it(void **state)
+{
+    (void)state;
+    static const char *const GOOD[] = {"number: 10", "number: -10",   "real: 1",
+                                       "real: 0",    "wait_ms: 1000", "count: 1"};
+    for (size_t i = 0; i < sizeof(GOOD) / sizeof(GOOD[0]); i++) {
+        struct loaded loaded = load_all(GOOD[i]);
+        if (loaded.rc)
+            fail_msg("%s", loaded.findings);
+        loaded_free(&loaded);
+    }
+}
+
 static void test_all_types(void **state)
 {
     (void)state;
@@ -263,6 +276,7 @@ int main(void)
         cmocka_unit_test(test_wrong_inner_maps),
         cmocka_unit_test(test_the_nodes_own_check),
         cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_the_ends_of_a_range_belong_to_it),
         cmocka_unit_test(test_all_types),
         cmocka_unit_test(test_binding_writes_each_value_to_its_offset),
         cmocka_unit_test(test_relative_paths),

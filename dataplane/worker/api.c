@@ -487,17 +487,16 @@ static FLY_ALWAYS_INLINE bool emit_root_fast(struct fly_rt_task *task, uint32_t 
 {
     struct fly_worker *worker = task->worker;
     struct fly_note *note = task->note;
-    uint32_t root_cnt = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
-    bool caller = worker->thread == __builtin_thread_pointer() && worker->fiber_task == task &&
-                  task->inner == task && !task->reserved && port < task->plan->port_cnt;
-    bool plain = (content->flags & FLY_MSG_STABLE) && !content->meta && !task->retain;
-    if (!FLY_LIKELY(caller && plain && task->poll_budget && task->range.free_cnt &&
-                    root_cnt < FLY_CELLS_MAX && task->pub.port[port].cnt < FLY_BATCH_MAX))
-        return false;
     struct fly_port *pub = &task->pub.port[port];
+    uint32_t root_cnt = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
+    if (!FLY_LIKELY(worker->poller == task && worker->thread == __builtin_thread_pointer() &&
+                    port < task->plan->port_cnt && content->flags & FLY_MSG_STABLE &&
+                    !content->meta && !task->retain && task->poll_budget &&
+                    task->range.free_cnt && root_cnt < FLY_CELLS_MAX && pub->cnt < FLY_BATCH_MAX))
+        return false;
+    note->root[root_cnt] = task->range.free_head;
     struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
                                                      worker->now_ticks, worker->clock_ms);
-    note->root[root_cnt] = (uint32_t)(entry - worker->tracker->entry);
     atomic_store_explicit(&note->root_cnt, root_cnt + 1, memory_order_release);
     atomic_store_explicit(&task->source->position, next, memory_order_release);
     task->poll_budget--;

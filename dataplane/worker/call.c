@@ -10,6 +10,7 @@ static void note_running(struct fly_worker *worker, const struct fly_rt_task *ba
     atomic_store_explicit(worker->running, base ? base->idx : FLY_RUNNING_NONE,
                           memory_order_release);
     worker->fiber_task = (struct fly_rt_task *)(uintptr_t)base;
+    worker->poller = base && base->action == FLY_ACT_POLL ? worker->fiber_task : NULL;
 }
 
 void fly_fiber_wait(struct fly_worker *worker, enum fly_wait wait)

@@ -116,7 +116,8 @@ static bool try_end(struct fly_rt_task *task)
     if (source ? !(task->polled_done || task->worker->drain)
                : task->eos_cnt < task->input_cnt || fly_task_has_input(task))
         return false;
-    if (task->held && task->held->free_cnt < task->held->total)
+    /* A sink still writes what it holds. What a stage holds now is of attempts that have ended. */
+    if (task->node->kind == FLY_SINK && task->held && task->held->free_cnt < task->held->total)
         return false;
     if (!source && task->node->finish && !task->finish_called) {
         fly_task_act(task, FLY_ACT_FINISH);

@@ -79,37 +79,59 @@ static void cells_close(struct fly_worker *worker, struct fly_note *note, uint32
     atomic_store_explicit(&note->cell_cnt, mark, memory_order_release);
 }
 
-/* A root that ended well and about which nobody else wants to know. */
-static FLY_ALWAYS_INLINE bool is_plain(const struct fly_rt_task *task,
-                                       const struct fly_root_entry *entry)
+/* What stands behind xor_ids in the anchor of a root of `task` that has neither failed nor been kept:
+ * compared as one word. */
+static uint64_t plain_word(const struct fly_rt_task *task)
 {
-    return fly_root_flags(entry) == 0 && entry->anchor.block == FLY_BLOCK_NONE && !task->acked;
+    struct fly_anchor anchor = {.kind = FLY_ANCHOR_ROOT,
+                                .holder = (uint16_t)(task - task->worker->task),
+                                .block = FLY_BLOCK_NONE};
+    uint64_t word;
+    memcpy(&word, &anchor.kind, sizeof(word));
+    return word;
+}
+_Static_assert(sizeof(struct fly_anchor) - offsetof(struct fly_anchor, kind) == sizeof(uint64_t),
+               "the rest of an anchor is one word");
+
+/* A root that ended within the call that emitted it, and about which nobody else wants to know. */
+static FLY_ALWAYS_INLINE bool ended_plainly(const struct fly_root_entry *entry, uint64_t plain,
+                                            uint64_t birth_ticks)
+{
+    uint64_t word;
+    memcpy(&word, &entry->anchor.kind, sizeof(word));
+    return word == plain && entry->anchor.xor_ids == 0 && entry->birth_ticks == birth_ticks &&
+           fly_root_flags(entry) == 0;
+}
+
+static FLY_NOINLINE void root_close(struct fly_worker *worker, struct fly_root_entry *entry)
+{
+    bool done = fly_tracker_close(entry);
+    if (entry->anchor.failed)
+        root_failed(worker, entry, entry->reason, entry->node);
+    else if (done)
+        root_done(worker, entry);
 }
 
 static void roots_close(struct fly_worker *worker, struct fly_note *note, uint32_t mark,
                         uint32_t cnt)
 {
-    struct fly_rt_task *task = &worker->task[0];
+    struct fly_tracker *tracker = worker->tracker;
+    struct fly_rt_task *task = owner_of(worker, &tracker->entry[note->root[mark]]);
+    const uint64_t plain = plain_word(task);
+    const bool quiet = !task->acked;
     uint64_t done_cnt = 0; /* plain ones of `task`, not yet counted */
     for (uint32_t i = mark; i < cnt; i++) {
-        struct fly_root_entry *entry = &worker->tracker->entry[note->root[i]];
-        bool done = fly_tracker_close(entry);
-        if (FLY_UNLIKELY(owner_of(worker, entry) != task)) {
-            count_done(task, done_cnt);
-            done_cnt = 0;
-            task = owner_of(worker, entry);
-        }
-        if (FLY_UNLIKELY(entry->anchor.failed)) {
-            root_failed(worker, entry, entry->reason, entry->node);
-        } else if (FLY_LIKELY(done && is_plain(task, entry))) {
+        struct fly_root_entry *entry = &tracker->entry[note->root[i]];
+        if (FLY_LIKELY(quiet && ended_plainly(entry, plain, task->latency_birth))) {
             fly_hook_ends(worker->hooks, worker, entry, FLY_ATTEMPT_ACKED);
-            note_latency(task, entry->birth_ticks);
-            fly_tracker_free(worker->tracker, &task->range, entry);
+            fly_tracker_free(tracker, &task->range, entry);
             done_cnt++;
-        } else if (done) {
-            root_done(worker, entry);
+            continue;
         }
+        /* The first of a burst sets the birth that the others are compared with. */
+        root_close(worker, entry);
     }
+    task->latency_cnt += done_cnt;
     count_done(task, done_cnt);
     atomic_store_explicit(&note->root_cnt, mark, memory_order_release);
 }

@@ -89,7 +89,7 @@ static FLY_ALWAYS_INLINE uint32_t fly_hash_key(const void *key, size_t bytes)
     uint64_t right = words.high ^ UINT64_C(0xe7037ed1a0b428db) ^ (bytes * UINT64_C(0x9e3779b97f4a7c15));
     fly_u128 product = (fly_u128)left * right;
     uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
-    return (uint32_t)(hash ^ (hash >> 32));
+    return (uint32_t)((hash * UINT64_C(0x9fb21c651e98df25)) >> 32);
 }
 
 struct fly_rng {

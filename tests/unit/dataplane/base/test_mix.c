@@ -42,6 +42,50 @@ static void test_hash32_is_pinned(void **state)
     assert_int_equal(fly_hash32(NULL, 0, 0), 0x15d514c7);
 }
 
+static void test_hash_key_is_pinned(void **state)
+{
+    (void)state;
+    assert_int_equal(fly_hash_key(NULL, 0), 0x1a47da8c);
+    assert_int_equal(fly_hash_key("the", 3), 0xa7606612);
+    assert_int_equal(fly_hash_key("sixteen bytes it", 16), 0x772b1338);
+    assert_int_equal(fly_hash_key("seventeen bytes i", 17), fly_hash32("seventeen bytes i", 17, 0));
+}
+
+/* Reading on behind a short key, where the page allows it, must not change its hash. */
+static void test_hash_key_sees_the_key_only(void **state)
+{
+    (void)state;
+    uint8_t page[2 * 4096 + 16];
+    struct fly_rng rng;
+    fly_rng_init(&rng, test_seed());
+    for (int i = 0; i < 20000; i++) {
+        for (size_t b = 0; b < sizeof(page); b += 977)
+            page[b] = (uint8_t)fly_rng_next(&rng);
+        size_t bytes = fly_rng_below(&rng, 17), at = fly_rng_below(&rng, 2 * 4096);
+        for (size_t b = at; b < at + 16; b++)
+            page[b] = (uint8_t)fly_rng_next(&rng);
+        struct fly_words all = fly_load16(page + at, bytes);
+        struct fly_words padded = fly_load_padded(page + at, bytes);
+        assert_true(all.low == padded.low && all.high == padded.high);
+    }
+}
+
+/* Chi square over the 1,024 slots of numbered keys: within six deviations. */
+static void test_hash_key_spreads_numbered_keys(void **state)
+{
+    (void)state;
+    static uint32_t slot[1024];
+    double chi = 0, expected = 200000.0 / 1024;
+    for (int i = 0; i < 200000; i++) {
+        char key[24];
+        int bytes = snprintf(key, sizeof(key), "k%d", i);
+        slot[fly_hash_key(key, (size_t)bytes) >> 22]++;
+    }
+    for (int i = 0; i < 1024; i++)
+        chi += (slot[i] - expected) * (slot[i] - expected) / expected;
+    assert_true(chi > 1023 - 6 * 45.2 && chi < 1023 + 6 * 45.2);
+}
+
 /* Published outputs of xoshiro256** for the state 1, 2, 3, 4. */
 static void test_rng_is_xoshiro(void **state)
 {
@@ -99,6 +143,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mix64_is_splitmix64),
         cmocka_unit_test(test_hash32_is_pinned),
+        cmocka_unit_test(test_hash_key_is_pinned),
+        cmocka_unit_test(test_hash_key_sees_the_key_only),
+        cmocka_unit_test(test_hash_key_spreads_numbered_keys),
         cmocka_unit_test(test_rng_is_xoshiro),
         cmocka_unit_test(test_seeds_give_different_streams),
         cmocka_unit_test(test_below_is_uniform),

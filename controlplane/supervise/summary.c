@@ -32,6 +32,21 @@ const char *fly_summary_reason(uint32_t reason, char *text, size_t bytes)
     return text;
 }
 
+/* A node's own reason is named by the first type in the pipeline that has it. */
+static const char *reason_name(const struct fly_summary *summary, uint32_t reason, char *text,
+                               size_t bytes)
+{
+    const struct fly_pipeline *pipeline = summary->pipeline;
+    for (uint32_t n = 0; reason >= FLY_REASON_NODE && n < pipeline->node_cnt; n++) {
+        const char *const *own = pipeline->node[n].type->reasons;
+        for (uint32_t i = 0; own && own[i]; i++) {
+            if (i == reason - FLY_REASON_NODE)
+                return own[i];
+        }
+    }
+    return fly_summary_reason(reason, text, bytes);
+}
+
 static double rate(const struct fly_summary *summary, uint64_t cnt)
 {
     return summary->seconds > 0 ? (double)cnt / summary->seconds : 0;
@@ -59,7 +74,8 @@ static bool has_ledger(const struct fly_summary *summary, uint32_t idx, bool sou
     return roots && is_source == sources && (sources || roots->in > 0);
 }
 
-static void print_reasons(const char *what, const uint64_t *by, FILE *file)
+static void print_reasons(const struct fly_summary *summary, const char *what, const uint64_t *by,
+                          FILE *file)
 {
     char name[32];
     const char *before = what;
@@ -67,7 +83,7 @@ static void print_reasons(const char *what, const uint64_t *by, FILE *file)
         if (!by[i])
             continue;
         fprintf(file, "%s %" PRIu64 " %s", before, by[i],
-                fly_summary_reason(i, name, sizeof(name)));
+                reason_name(summary, i, name, sizeof(name)));
         before = ",";
     }
     if (before != what)
@@ -89,8 +105,8 @@ static void print_ledger(const struct fly_summary *summary, FILE *file)
                     " %9" PRIu64 " %9" PRIu64 "\n",
                     name, roots->in, roots->acked, roots->failed, roots->dropped, roots->abandoned,
                     roots->in_flight, roots->retried);
-            print_reasons("  to dead letters:", roots->failed_by, file);
-            print_reasons("  dropped:", roots->dropped_by, file);
+            print_reasons(summary, "  to dead letters:", roots->failed_by, file);
+            print_reasons(summary, "  dropped:", roots->dropped_by, file);
         }
     }
 }
@@ -156,13 +172,13 @@ void fly_summary_print(const struct fly_summary *summary, FILE *file)
     print_nodes(summary, file);
 }
 
-static json_t *reasons_json(const uint64_t *by)
+static json_t *reasons_json(const struct fly_summary *summary, const uint64_t *by)
 {
     json_t *object = json_object();
     char name[32];
     for (uint32_t i = 0; i < FLY_REASONS_MAX; i++) {
         if (by[i])
-            json_object_set_new(object, fly_summary_reason(i, name, sizeof(name)),
+            json_object_set_new(object, reason_name(summary, i, name, sizeof(name)),
                                 json_integer((json_int_t)by[i]));
     }
     return object;
@@ -197,8 +213,8 @@ static json_t *ledger_json(const struct fly_summary *summary, const struct fly_t
     json_t *object = json_object();
     for (size_t i = 0; i < sizeof(terms) / sizeof(terms[0]); i++)
         json_object_set_new(object, terms[i].name, json_integer((json_int_t)terms[i].value));
-    json_object_set_new(object, "failed_by", reasons_json(roots->failed_by));
-    json_object_set_new(object, "dropped_by", reasons_json(roots->dropped_by));
+    json_object_set_new(object, "failed_by", reasons_json(summary, roots->failed_by));
+    json_object_set_new(object, "dropped_by", reasons_json(summary, roots->dropped_by));
     json_object_set_new(object, "per_second", json_real(rate(summary, roots->acked)));
     json_object_set_new(object, "latency_ns", latency_json(roots->latency));
     return object;

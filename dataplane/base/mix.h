@@ -51,6 +51,7 @@ static FLY_ALWAYS_INLINE struct fly_words fly_load_masked(const uint8_t *from, s
     uint64_t low_mask = bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << (bytes * 8)) - 1;
     uint64_t high_mask = bytes <= 8 ? 0 : UINT64_MAX >> (8 * (16 - bytes));
     struct fly_words words;
+    __asm__("" : "+r"(from)); /* the compiler must not reason about the object that `from` is in */
     memcpy(&words, from, sizeof(words));
     return (struct fly_words){words.low & low_mask, words.high & high_mask};
 }

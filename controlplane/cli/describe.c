@@ -138,7 +138,7 @@ static int refuse_type(const struct fly_call *call, const struct fly_catalog *ca
 {
     struct fly_suggest suggest = {.wanted = call->operand[0]};
     for (uint32_t i = 0; i < catalog->types.cnt; i++)
-        fly_suggest_offer(&suggest, catalog->types.type[i]->name);
+        fly_suggest_offer(&suggest, catalog->types.type[i].node->name);
     const char *hint = "flyover list shows all types";
     if (suggest.best)
         hint = fly_arena_print(call->arena, "did you mean '%s'?", suggest.best);
@@ -154,7 +154,7 @@ int fly_cli_describe(const struct fly_call *call)
     if (rc != 0)
         goto done;
     for (uint32_t i = 0; i < catalog.types.cnt; i++) {
-        const struct fly_node *type = catalog.types.type[i];
+        const struct fly_node *type = catalog.types.type[i].node;
         if (strcmp(type->name, call->operand[0]) != 0)
             continue;
         if (call->options.format) {

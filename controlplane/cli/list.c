@@ -9,7 +9,7 @@ static void print_text(const struct fly_catalog *catalog, FILE *file)
     for (uint32_t kind = FLY_SOURCE; kind <= FLY_SINK; kind++) {
         fprintf(file, "%s%s\n", kind ? "\n" : "", TITLES[kind]);
         for (uint32_t i = 0; i < catalog->types.cnt; i++) {
-            const struct fly_node *type = catalog->types.type[i];
+            const struct fly_node *type = catalog->types.type[i].node;
             if ((uint32_t)type->kind == kind)
                 fprintf(file, "  %-14s %s\n", type->name, type->help);
         }
@@ -21,8 +21,8 @@ static void print_json(const struct fly_catalog *catalog, FILE *file)
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < catalog->types.cnt; i++) {
-        const struct fly_node *type = catalog->types.type[i];
-        const char *plugin = catalog->types.plugin_of[i];
+        const struct fly_node *type = catalog->types.type[i].node;
+        const char *plugin = catalog->types.type[i].opt_plugin;
         json_t *object = json_object();
         json_object_set_new(object, "type", json_string(type->name));
         json_object_set_new(object, "kind", json_string(fly_values_kind_text(type->kind)));

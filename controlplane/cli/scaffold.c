@@ -23,7 +23,7 @@ static int refuse_type(struct chain *chain, const char *name)
 {
     struct fly_suggest suggest = {.wanted = name};
     for (uint32_t i = 0; i < chain->catalog.types.cnt; i++)
-        fly_suggest_offer(&suggest, chain->catalog.types.type[i]->name);
+        fly_suggest_offer(&suggest, chain->catalog.types.type[i].node->name);
     const char *hint = "flyover list shows all types";
     if (suggest.best)
         hint = fly_arena_print(chain->call->arena, "did you mean '%s'?", suggest.best);

@@ -172,10 +172,10 @@ static json_t *name_rule(struct fly_arena *arena, const struct fly_types *types,
 {
     json_t *list = json_array();
     for (uint32_t i = 0; i < types->cnt; i++) {
-        if (strcmp(types->type[i]->name, name) != 0)
+        if (strcmp(types->type[i].node->name, name) != 0)
             continue;
         const char *target =
-            fly_arena_print(arena, "#/$defs/%s", definition_name(arena, types->type[i]));
+            fly_arena_print(arena, "#/$defs/%s", definition_name(arena, types->type[i].node));
         json_array_append_new(list, json_pack("{s:s}", "$ref", target));
     }
     return json_pack("{s:{s:{s:{s:s}}, s:[s]}, s:{s:o}}", "if", "properties", "type", "const", name,
@@ -188,11 +188,11 @@ static json_t *nodes_schema(struct fly_arena *arena, const struct fly_types *typ
     for (uint32_t i = 0; i < types->cnt; i++) {
         bool is_first = true;
         for (uint32_t j = 0; j < i; j++)
-            is_first &= strcmp(types->type[i]->name, types->type[j]->name) != 0;
+            is_first &= strcmp(types->type[i].node->name, types->type[j].node->name) != 0;
         if (!is_first)
             continue;
-        json_array_append_new(names, json_string(types->type[i]->name));
-        json_array_append_new(rules, name_rule(arena, types, types->type[i]->name));
+        json_array_append_new(names, json_string(types->type[i].node->name));
+        json_array_append_new(rules, name_rule(arena, types, types->type[i].node->name));
     }
     json_t *node = json_pack("{s:s, s:{s:{s:o}}, s:[s], s:o}", "type", "object", "properties",
                              "type", "enum", names, "required", "type", "allOf", rules);
@@ -213,8 +213,8 @@ static json_t *make_schema(struct fly_arena *arena, const struct fly_types *type
     json_object_set_new(definitions, "variable", pattern("\\$"));
     json_object_set_new(definitions, "inputs", inputs_schema());
     for (uint32_t i = 0; i < types->cnt; i++)
-        json_object_set_new(definitions, definition_name(arena, types->type[i]),
-                            node_schema(types->type[i]));
+        json_object_set_new(definitions, definition_name(arena, types->type[i].node),
+                            node_schema(types->type[i].node));
     json_object_set_new(root, "$defs", definitions);
     return root;
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KERNEL_CORES_MAX 8192ul /* the kernel refuses a set smaller than its own */
+
 /* One number at *at, moving it on; -1 if there is none. */
 static int32_t read_core(const char **at)
 {
@@ -49,8 +51,8 @@ int fly_cores_add(struct fly_cores *cores, const char *text)
 
 int fly_cores_add_usable(struct fly_cores *cores)
 {
-    size_t bytes = CPU_ALLOC_SIZE(FLY_CORES_MAX * 8);
-    cpu_set_t *usable = CPU_ALLOC(FLY_CORES_MAX * 8);
+    size_t bytes = CPU_ALLOC_SIZE(KERNEL_CORES_MAX);
+    cpu_set_t *usable = CPU_ALLOC(KERNEL_CORES_MAX);
     if (!usable)
         return FLY_ERR(ENOMEM, "no memory for the set of cores");
     if (sched_getaffinity(0, bytes, usable) != 0) {

@@ -119,9 +119,9 @@ static void sort(struct fly_diagnostics *diags)
 /* Line `line` (from 1) of the text, without its end. False: there is none. */
 static bool find_line(const struct text *text, uint32_t line, struct fly_string *found)
 {
-    const char *at = text->start, *end = text->start + text->bytes;
-    if (!at || line == 0)
+    if (!text->start || line == 0)
         return false;
+    const char *at = text->start, *end = text->start + text->bytes;
     for (; line > 1; line--) {
         at = memchr(at, '\n', (size_t)(end - at));
         if (!at++)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define FIRST_READ_BYTES ((size_t)16384)
+
 struct content {
     char *text;
     size_t bytes;
@@ -22,7 +24,7 @@ static int read_all(int fd, struct content *content)
     *content = (struct content){NULL, 0};
     for (;;) {
         if (content->bytes == max_bytes) {
-            max_bytes = max_bytes ? max_bytes * 2 : 16 * 1024;
+            max_bytes = max_bytes ? max_bytes * 2 : FIRST_READ_BYTES;
             char *larger = realloc(content->text, max_bytes);
             if (!larger)
                 return -ENOMEM;

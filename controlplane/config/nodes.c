@@ -40,7 +40,7 @@ static const char *suggest_type(struct fly_loader *loader, const char *wanted)
 {
     struct fly_suggest suggest = {.wanted = wanted};
     for (uint32_t i = 0; i < loader->types.cnt; i++)
-        fly_suggest_offer(&suggest, loader->types.type[i]->name);
+        fly_suggest_offer(&suggest, loader->types.type[i].node->name);
     if (!suggest.best)
         return "flyover list shows all types";
     return fly_arena_print(loader->config.arena, "did you mean '%s'?", suggest.best);

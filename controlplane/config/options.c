@@ -3,9 +3,9 @@
 static const char *const IDLE[] = {"adaptive", "spin", NULL};
 static const char *const GROUPINGS[] = {"local", "shuffle", "key", "broadcast", "global", NULL};
 
-/* Doubles are exact up to here, and nobody waits longer: 20 days, well below half a turn of the clocks of
- * 32 bits in ms that time out and retry. */
 #define TIB 1099511627776.0
+/* Nobody waits longer: 20 days, well below half a turn of the clocks of 32 bits in ms that time out
+ * and retry. */
 #define LONGEST_NS 1728000e9
 #define SHORTEST_NS 1e6
 

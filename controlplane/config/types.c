@@ -5,14 +5,10 @@
 #include "config/values.h"
 
 static void add_type(struct fly_types *types, struct fly_config *config,
-                     const struct fly_node *type, const char *plugin)
+                     const struct fly_node *node, const char *plugin)
 {
-    struct fly_arena *arena = config->arena;
-    types->type = fly_arena_grow(arena, types->type, types->cnt, 1, sizeof(*types->type));
-    types->plugin_of =
-        fly_arena_grow(arena, types->plugin_of, types->cnt, 1, sizeof(*types->plugin_of));
-    types->type[types->cnt] = type;
-    types->plugin_of[types->cnt++] = plugin;
+    types->type = fly_arena_grow(config->arena, types->type, types->cnt, 1, sizeof(*types->type));
+    types->type[types->cnt++] = (struct fly_type){node, plugin};
 }
 
 void fly_types_init(struct fly_types *types, struct fly_config *config)
@@ -48,9 +44,10 @@ static const char *hidden_option(const struct fly_node *type)
 static const char *owner_of(const struct fly_types *types, const struct fly_node *type)
 {
     for (uint32_t i = 0; i < types->cnt; i++) {
-        bool is_same_kind = (types->type[i]->kind == FLY_SOURCE) == (type->kind == FLY_SOURCE);
-        if (is_same_kind && strcmp(types->type[i]->name, type->name) == 0)
-            return types->plugin_of[i] ? types->plugin_of[i] : "Flyover itself";
+        const struct fly_type *other = &types->type[i];
+        bool is_same_kind = (other->node->kind == FLY_SOURCE) == (type->kind == FLY_SOURCE);
+        if (is_same_kind && strcmp(other->node->name, type->name) == 0)
+            return other->opt_plugin ? other->opt_plugin : "Flyover itself";
     }
     return NULL;
 }
@@ -102,11 +99,11 @@ const struct fly_node *fly_types_find(const struct fly_types *types, const char 
 {
     const struct fly_node *other = NULL;
     for (uint32_t i = 0; i < types->cnt; i++) {
-        if (strcmp(types->type[i]->name, name) != 0)
+        if (strcmp(types->type[i].node->name, name) != 0)
             continue;
-        if ((types->type[i]->kind == FLY_SOURCE) == is_source)
-            return types->type[i];
-        other = types->type[i];
+        if ((types->type[i].node->kind == FLY_SOURCE) == is_source)
+            return types->type[i].node;
+        other = types->type[i].node;
     }
     return other;
 }

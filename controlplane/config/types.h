@@ -11,9 +11,13 @@
 #include "config/context.h"
 #include "shm/plugin_load.h"
 
+struct fly_type {
+    const struct fly_node *node;
+    const char *opt_plugin; /* the plugin's name; NULL: built in */
+};
+
 struct fly_types {
-    const struct fly_node **type;
-    const char **plugin_of; /* by type: the plugin's name; NULL: built in */
+    struct fly_type *type;
     uint32_t cnt;
     struct fly_loaded_plugin *plugin;
     uint32_t plugin_cnt;

@@ -131,29 +131,34 @@ struct fly_yaml_entry *fly_yaml_add(struct fly_arena *arena, struct fly_yaml *pa
     return &parent->entry[parent->cnt++];
 }
 
+/* An entry among the others of its map, by key. */
+struct sorted {
+    const struct fly_yaml_entry *entry;
+};
+
 static int compare_keys(const void *one, const void *other)
 {
-    const struct fly_yaml_entry *const *a = one, *const *b = other;
-    int order = strcmp((*a)->key.text, (*b)->key.text);
+    const struct sorted *a = one, *b = other;
+    int order = strcmp(a->entry->key.text, b->entry->key.text);
     if (order)
         return order;
-    return *a < *b ? -1 : *a > *b;
+    return a->entry < b->entry ? -1 : a->entry > b->entry;
 }
 
 static void check_duplicates(struct reader *reader, const struct fly_yaml *map)
 {
-    const struct fly_yaml_entry **sorted =
-        fly_arena_array(reader->arena, map->cnt, sizeof(struct fly_yaml_entry *));
+    struct sorted *sorted = fly_arena_array(reader->arena, map->cnt, sizeof(*sorted));
     for (uint32_t i = 0; i < map->cnt; i++)
-        sorted[i] = &map->entry[i];
+        sorted[i].entry = &map->entry[i];
     qsort(sorted, map->cnt, sizeof(*sorted), compare_keys);
     for (uint32_t i = 1; i < map->cnt; i++) {
-        if (strcmp(sorted[i]->key.text, sorted[i - 1]->key.text) != 0)
+        const struct fly_yaml_entry *entry = sorted[i].entry, *first = sorted[i - 1].entry;
+        if (strcmp(entry->key.text, first->key.text) != 0)
             continue;
-        fly_diag_add(reader->diags, FLY_DIAG_ERROR, sorted[i]->key_at,
-                     &(struct fly_diag_about){.key = sorted[i]->key.text},
-                     "the key '%s' is here twice: first in line %u, column %u", sorted[i]->key.text,
-                     sorted[i - 1]->key_at.line, sorted[i - 1]->key_at.column);
+        fly_diag_add(reader->diags, FLY_DIAG_ERROR, entry->key_at,
+                     &(struct fly_diag_about){.key = entry->key.text},
+                     "the key '%s' is here twice: first in line %u, column %u", entry->key.text,
+                     first->key_at.line, first->key_at.column);
     }
 }
 
@@ -260,13 +265,23 @@ static bool read_value(struct reader *reader, struct fly_yaml *value, uint32_t d
     return true;
 }
 
+/* Goes on by `cnt` events. */
+static bool skip(struct reader *reader, uint32_t cnt)
+{
+    while (cnt-- > 0) {
+        if (!next(reader))
+            return false;
+    }
+    return true;
+}
+
 static bool read_stream(struct reader *reader, struct fly_yaml *out)
 {
-    if (!next(reader) || !next(reader)) /* the stream's start, then a document's or the end */
+    if (!skip(reader, 2)) /* the stream's start, then a document's or the end */
         return false;
     if (reader->event.type == YAML_STREAM_END_EVENT)
         return true;
-    if (!next(reader) || !read_value(reader, out, 1) || !next(reader) || !next(reader))
+    if (!next(reader) || !read_value(reader, out, 1) || !skip(reader, 2))
         return false;
     if (reader->event.type == YAML_STREAM_END_EVENT)
         return true;

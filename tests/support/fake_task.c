@@ -247,6 +247,8 @@ static int call_io_submit(struct fly_task *task, const struct fly_io *io)
     struct fake_task *fake = enter(task, "fly_io_submit");
     if (fake->io_cnt == fake->io_max)
         return -EBUSY;
+    if (io->op == FLY_IO_READ) /* from now on it may be written at any time */
+        memset(io->buffer, SCRUB, io->bytes);
     fake->io = checked(realloc(fake->io, (fake->io_cnt + 1) * sizeof(*fake->io)));
     fake->io[fake->io_cnt++].io = *io;
     return 0;

@@ -101,7 +101,8 @@ static void dead_letter_goes_there_and_back(void **state)
     uint64_t seed = test_seed();
     (void)state;
     for (int round = 0; round < 10000; round++) {
-        static const char *const ids[] = {"0", "12", "9223372036854775807", "18446744073709551615"};
+        static const char *const ids[] = {"0", "12", "9223372036854775807", "9999999999999999999",
+                                          "18446744073709551615"};
         uint8_t memory[512], payload[100], key[10];
         struct fly_dead_letter letter;
         uint32_t bytes = (uint32_t)next_random(&seed) % 100;
@@ -109,7 +110,7 @@ static void dead_letter_goes_there_and_back(void **state)
         for (uint32_t i = 0; i < bytes; i++)
             payload[i] = (uint8_t)(round % 2 ? next_random(&seed) : next_random(&seed) % 128);
         memcpy(key, payload, 10);
-        struct fly_msg msg = dead_letter(memory, sizeof(memory), payload, bytes, ids[round % 4]);
+        struct fly_msg msg = dead_letter(memory, sizeof(memory), payload, bytes, ids[round % 5]);
         msg.key = round % 3 ? key : NULL;
         msg.key_bytes = round % 3 && bytes >= 10 ? 10 : 0;
         const char *record = record_of(FLY_CODEC_JSON, &msg, &record_bytes);
@@ -122,7 +123,7 @@ static void dead_letter_goes_there_and_back(void **state)
             assert_memory_equal(letter.key, key, letter.key_bytes);
         assert_string_equal(letter.reason, "too_large");
         assert_int_equal(letter.attempts, 3);
-        assert_int_equal(letter.id, strtoull(ids[round % 4], NULL, 10));
+        assert_int_equal(letter.id, strtoull(ids[round % 5], NULL, 10));
         assert_int_equal(letter.total_bytes, 99);
         fly_dead_letter_free(&letter);
     }

@@ -219,6 +219,23 @@ static void messages_of_one_root_share_a_duty(void **state)
     assert_string_equal(file_text(fixture->path), "a\nb\nc\n");
 }
 
+static void shared_duty_ends_with_its_last_record(void **state)
+{
+    struct fixture *fixture = *state;
+    struct fly_msg msg = fake_msg("a", 1);
+    msg.reserved = 7; /* the root's number */
+    assert_int_equal(start(fixture, false), 0);
+    uint64_t first = fake_process(fixture->fake, &msg, 1);
+    fake_tick(fixture->fake);
+    fake_process(fixture->fake, &msg, 1); /* while the first is being written */
+    assert_int_equal(fixture->fake->held_now, 1);
+    fake_io_step(fixture->fake, 0);
+    assert_false(fake_is_done(fixture->fake, first));
+    flush(fixture);
+    assert_true(fake_is_done(fixture->fake, first));
+    finish(fixture);
+}
+
 static void synced_before_acked_if_so_wished(void **state)
 {
     struct fixture *fixture = *state;
@@ -414,6 +431,7 @@ int main(void)
         IN_FOLDER(created_file_gets_its_name_at_the_end),
         IN_FOLDER(message_is_done_only_when_written),
         IN_FOLDER(messages_of_one_root_share_a_duty),
+        IN_FOLDER(shared_duty_ends_with_its_last_record),
         IN_FOLDER(synced_before_acked_if_so_wished),
         IN_FOLDER(failed_sync_fails_messages_and_takes_them_out),
         IN_FOLDER(full_disk_fails_messages_and_keeps_whole_records),

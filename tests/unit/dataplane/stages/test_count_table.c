@@ -52,6 +52,17 @@ static void keys_that_share_a_hash_are_told_apart(void **state)
     assert_int_equal(table.key_cnt, sizeof(keys) / sizeof(keys[0]));
 }
 
+static void key_that_begins_another_is_told_apart(void **state)
+{
+    alignas(8) uint8_t memory[FLY_COUNT_BYTES_MIN] = {0};
+    struct fly_count_table table;
+    (void)state;
+    assert_int_equal(fly_count_table_init(&table, memory, sizeof(memory)), 0);
+    for (uint32_t bytes = 20; bytes > 0; bytes--)
+        assert_int_equal(fly_count_table_add(&table, "abcdefghijklmnopqrst", bytes, 77)->count, 1);
+    assert_int_equal(table.key_cnt, 20);
+}
+
 static void entries_come_in_the_order_of_their_first_use(void **state)
 {
     alignas(8) uint8_t memory[65536] = {0};
@@ -75,6 +86,10 @@ static void entries_come_in_the_order_of_their_first_use(void **state)
         assert_memory_equal(entry->key, key, (size_t)bytes);
     }
     assert_null(fly_count_table_next(&table, entry));
+    uint64_t used_cnt = 0; /* each doubling begins with an empty index */
+    for (uint64_t i = 0; i < UINT64_C(1) << table.index_bits; i++)
+        used_cnt += table.index[i].entry != 0;
+    assert_int_equal(used_cnt, 500);
 }
 
 static void full_table_still_counts_what_it_knows(void **state)
@@ -130,6 +145,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_too_little_memory),
         cmocka_unit_test(keys_that_share_a_hash_are_told_apart),
+        cmocka_unit_test(key_that_begins_another_is_told_apart),
         cmocka_unit_test(entries_come_in_the_order_of_their_first_use),
         cmocka_unit_test(full_table_still_counts_what_it_knows),
         cmocka_unit_test(random_keys_against_a_naive_count),

@@ -153,7 +153,7 @@ static void last_of_equal_names_counts(void **state)
 static void random_text_against_jansson(void **state)
 {
     static const char *const pieces[] = {
-        "{",      "}",    "[",    "]", ",",  ":",  "\"a\"", "\"b\"",  "\"\\u0041\"", "1",
+        "{",       "}",    "[",    "]", ",",  ":",  "\"a\"", "\"b\"",  "\"\\u0041\"", "1",
         "-2.5e-3", "true", "null", " ", "\"", "\\", "x",     "\"a\":", "{}",          "[1]"};
     uint64_t seed = test_seed(), good = 0;
     (void)state;

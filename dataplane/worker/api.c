@@ -497,6 +497,7 @@ static FLY_ALWAYS_INLINE bool emit_root_fast(struct fly_rt_task *task, uint32_t 
     note->root[root_cnt] = task->range.free_head;
     struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
                                                      worker->now_ticks, worker->clock_ms);
+    fly_hook_begins(worker->hooks, worker, entry);
     atomic_store_explicit(&note->root_cnt, root_cnt + 1, memory_order_release);
     atomic_store_explicit(&task->source->position, next, memory_order_release);
     task->poll_budget--;

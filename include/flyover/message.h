@@ -21,8 +21,8 @@ extern "C" {
 /* Bits of fly_msg.flags and fly_content.flags. */
 enum {
     FLY_MSG_JSON = 1u << 0,        /* the payload is one JSON value: sinks write it as it is */
-    FLY_MSG_STABLE = 1u << 2,      /* contents only: the bytes stay as they are until the call returns,
-                                    * so they need no copy while the message stays on its worker */
+    FLY_MSG_STABLE = 1u << 2,      /* contents only: the bytes stay as they are until the task's next
+                                    * callback (so not on this one's stack), and need no copy until then */
     FLY_MSG_DEAD_LETTER = 1u << 1, /* set by the runtime only: the metadata says why: names in FLY_META_* */
 };
 

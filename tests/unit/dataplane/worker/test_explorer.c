@@ -164,6 +164,7 @@ struct self {
     uint32_t sent;
     struct fly_held held[HELD_MAX];
     uint32_t held_cnt;
+    struct body stable[3]; /* of the last poll */
 };
 
 static void enter(struct fly_task *task, struct self *self)
@@ -234,6 +235,47 @@ static void done(struct fly_task *task, const struct fly_msg *msg)
     shadow->live--;
 }
 
+static void emit_joined(struct fly_task *task, struct self *self)
+{
+    struct world *world = pipe_world(task);
+    uint32_t cnt = self->held_cnt < 3 ? self->held_cnt : 3;
+    struct body body;
+    struct fly_held parent[3];
+    uint32_t id;
+    memcpy(&id, fly_peek(task, self->held[0])->payload, sizeof(id));
+    memcpy(parent, self->held, sizeof(parent));
+    self->held_cnt -= cnt;
+    memmove(self->held, self->held + cnt, self->held_cnt * sizeof(self->held[0]));
+    struct fly_content content = fill(task, &body, id);
+    fly_emit_joined(task, 0, parent, cnt, content);
+    shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
+}
+
+static void emit_own(struct fly_task *task, struct self *self)
+{
+    struct world *world = pipe_world(task);
+    struct body body;
+    struct fly_content content = fill(task, &body, 7);
+    self->sent++;
+    if (chance(world, 128))
+        fly_emit_detached(task, 0, content);
+    else
+        fly_emit(task, 0, NULL, content);
+    shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
+}
+
+/* What a stage may do beside its messages, in any callback. */
+static void emit_besides(struct fly_task *task, struct self *self)
+{
+    struct world *world = pipe_world(task);
+    if (!fly_rt(task)->plan->port_cnt)
+        return;
+    while (self->held_cnt && chance(world, world->habits.joins))
+        emit_joined(task, self);
+    if (fly_rt(task)->held && self->sent < 5 && chance(world, world->habits.detaches))
+        emit_own(task, self);
+}
+
 static void stage_process(struct fly_task *task, void *arg, const struct fly_batch *batch)
 {
     struct world *world = pipe_world(task);
@@ -252,26 +294,11 @@ static void stage_process(struct fly_task *task, void *arg, const struct fly_bat
             emit_children(task, msg);
         }
     }
+    emit_besides(task, self);
     for (uint32_t i = 0; i < batch->cnt; i++)
         if (!held[i])
             done(task, &batch->msg[i]);
     self->inside = false;
-}
-
-static void emit_joined(struct fly_task *task, struct self *self)
-{
-    struct world *world = pipe_world(task);
-    uint32_t cnt = self->held_cnt < 3 ? self->held_cnt : 3;
-    struct body body;
-    struct fly_held parent[3];
-    uint32_t id;
-    memcpy(&id, fly_peek(task, self->held[0])->payload, sizeof(id));
-    memcpy(parent, self->held, sizeof(parent));
-    self->held_cnt -= cnt;
-    memmove(self->held, self->held + cnt, self->held_cnt * sizeof(self->held[0]));
-    struct fly_content content = fill(task, &body, id);
-    fly_emit_joined(task, 0, parent, cnt, content);
-    shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
 }
 
 static void holder_tick(struct fly_task *task, void *arg)
@@ -281,11 +308,8 @@ static void holder_tick(struct fly_task *task, void *arg)
     const struct fly_msg *taken[HELD_MAX];
     uint32_t taken_cnt = 0;
     enter(task, self);
+    emit_besides(task, self);
     while (self->held_cnt) {
-        if (fly_rt(task)->plan->port_cnt && chance(world, world->habits.joins)) {
-            emit_joined(task, self);
-            continue;
-        }
         if (chance(world, 64))
             break;
         struct fly_held held = self->held[0];
@@ -303,16 +327,6 @@ static void holder_tick(struct fly_task *task, void *arg)
             emit_children(task, msg);
             taken[taken_cnt++] = msg;
         }
-    }
-    if (fly_rt(task)->plan->port_cnt && self->sent < 5 && chance(world, world->habits.detaches)) {
-        self->sent++;
-        struct body body;
-        struct fly_content content = fill(task, &body, 7);
-        if (chance(world, 128))
-            fly_emit_detached(task, 0, content);
-        else
-            fly_emit(task, 0, NULL, content);
-        shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
     }
     for (uint32_t i = 0; i < taken_cnt; i++)
         done(task, taken[i]);
@@ -333,11 +347,13 @@ static enum fly_polled source_poll(struct fly_task *task, void *arg, uint32_t bu
     enter(task, self);
     uint64_t cnt = 1 + fly_rng_below(&world->rng, 3);
     for (; cnt && budget && self->sent < world->messages; cnt--, budget--) {
-        struct body body;
+        struct body *body = &self->stable[cnt - 1];
         uint32_t id = world->root_cnt++;
         self->sent++;
         WORLD_HOLDS(world, id < ROOTS_MAX, "too many roots");
-        fly_emit_root(task, 0, id, id + 1, fill(task, &body, id));
+        struct fly_content content = fill(task, body, id);
+        content.flags = chance(world, 128) ? FLY_MSG_STABLE : 0;
+        fly_emit_root(task, 0, id, id + 1, content);
         shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
     }
     self->inside = false;

@@ -29,8 +29,9 @@ struct file_sink {
     uint64_t buffer_bytes;
 
     struct fly_gather gather;
-    char *part; /* path.part; NULL: written under its own name */
-    int fd;     /* -1: none */
+    char *part;  /* path.part; NULL: written under its own name */
+    int fd;      /* -1: none */
+    bool locked; /* no other sink has this file */
 };
 
 static int refuse(struct fly_task *task, const char *path, const char *what)
@@ -64,6 +65,7 @@ static int open_regular(struct fly_task *task, struct file_sink *file, const cha
         return refuse(task, path, strerror(errno));
     if (flock(file->fd, LOCK_EX | LOCK_NB))
         return refuse(task, path, "another sink is writing it");
+    file->locked = true;
     int64_t end = keep ? whole_end(file->fd, (enum fly_codec)file->codec) : 0;
     if (end < 0 || ftruncate(file->fd, end))
         return refuse(task, path, strerror(errno));
@@ -121,7 +123,11 @@ static int file_setup(struct fly_task *task, void *self)
 static void file_teardown(struct fly_task *task, void *self)
 {
     struct file_sink *file = self;
+    struct stat status;
     (void)task;
+    /* Nothing came to be written, because the run was refused or stopped: nothing is left. */
+    if (file->part && file->locked && fstat(file->fd, &status) == 0 && status.st_size == 0)
+        unlink(file->part);
     if (file->fd >= 0)
         close(file->fd);
     free(file->part);
@@ -157,7 +163,9 @@ static void file_finish(struct fly_task *task, void *self)
         (file->fsync != FILE_SYNC_NONE && sync_folder(file->path.text))) {
         fly_count_error(task, 1);
         fly_io_trouble(task, errno);
+        return;
     }
+    file->locked = false; /* what now has the name path.part is not ours */
 }
 
 static void file_process(struct fly_task *task, void *self, const struct fly_batch *batch)

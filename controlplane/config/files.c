@@ -34,15 +34,16 @@ static int check_readable(const struct subject *subject, const char *path)
 static int check_pattern(const struct subject *subject, const char *path)
 {
     glob_t found = {.gl_pathc = 0};
-    int rc = glob(path, GLOB_NOSORT, NULL, &found);
-    int result = 0;
-    if (rc == GLOB_NOMATCH) {
+    errno = 0;
+    int rc = glob(path, GLOB_NOSORT | GLOB_ERR, NULL, &found);
+    int code = rc == GLOB_NOSPACE ? ENOMEM : errno, result = 0;
+    if (rc == GLOB_NOMATCH || (rc == GLOB_ABORTED && code == ENOENT)) {
         FLY_CONFIG_ERROR(&subject->loader->config, subject->at, subject->node->name, subject->key,
                          "relative paths start at the pipeline file's folder", "no file matches %s",
                          path);
         result = -ENOENT;
     } else if (rc != 0) {
-        result = refuse(subject, rc == GLOB_NOSPACE ? ENOMEM : EIO, "search", path);
+        result = refuse(subject, code ? code : EIO, "search", path);
     }
     globfree(&found);
     return result;

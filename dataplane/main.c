@@ -1,7 +1,8 @@
 /* flyover-dataplane: the pinned, polling process of a running pipeline.
  *
- * It is started by the control plane with the workspace's descriptor, sets up its workers' tasks, and
- * runs one worker per DPDK lcore until every task has ended. Exit codes: 0 ended, 70 misuse by a node,
+ * It is started by the control plane with the workspace's descriptor, sets up its workers' tasks,
+ * and runs one worker per DPDK lcore until every task has ended. Exit codes: 0 ended, 70 misuse by
+ * a node,
  * 71 the system refused something, 78 a node refused its setup.
  */
 #include "base/err.h"
@@ -45,9 +46,9 @@ static int complain(int code)
 
 /* --- A start without waiting ----------------------------------------------------------------- */
 
-/* rte_eal_init() sleeps for 100 ms to learn the tick rate, which we know already. This definition takes
- * the place of the library's for calls out of DPDK, too, and cuts that one sleep short: 1 ms is enough
- * for the few uses (timeouts of its own) that DPDK makes of the rate. */
+/* rte_eal_init() sleeps for 100 ms to learn the tick rate, which we know already. This definition
+ * takes the place of the library's for calls out of DPDK, too, and cuts that one sleep short: 1 ms
+ * is enough for the few uses (timeouts of its own) that DPDK makes of the rate. */
 static _Atomic bool eal_starts;
 enum { EAL_SLEEP_NS = 1000000 };
 
@@ -89,8 +90,8 @@ static int start_eal(const struct fly_plan *plan)
 {
     char map[FLY_PLAN_WORKERS_MAX * 12];
     lcore_map(plan, map, sizeof(map));
-    const char *argument[12] = {"flyover-dataplane", "--lcores",       map, "--no-shconf",
-                                "--no-telemetry",    "--log-level=error"};
+    const char *argument[12] = {"flyover-dataplane", "--lcores",       map,
+                                "--no-shconf",       "--no-telemetry", "--log-level=error"};
     int cnt = 6;
     if (huge_pages_free()) {
         argument[cnt++] = "--huge-unlink";
@@ -171,7 +172,7 @@ static int open_workers(struct dataplane *dataplane)
         return FLY_ERR(ENOMEM, "no memory for the workers");
     for (uint32_t w = 0; w < plan->worker_cnt; w++) {
         struct fly_worker_config config = {&dataplane->workspace, &dataplane->layout, w,
-                                           dataplane->clock, dataplane->node, NULL};
+                                           dataplane->clock,      dataplane->node,    NULL};
         /* Own lines: workers are written by different threads. */
         dataplane->worker[w] = aligned_alloc(
             FLY_CACHE_LINE_PAIR, fly_align_up(sizeof(struct fly_worker), FLY_CACHE_LINE_PAIR));
@@ -219,7 +220,8 @@ static void tear_down(struct dataplane *dataplane)
 
 static int run(struct dataplane *dataplane)
 {
-    /* A terminal's interrupt reaches every process: what it means is for the control plane to say. */
+    /* A terminal's interrupt reaches every process: what it means is for the control plane to
+     * say. */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGTERM, SIG_IGN);
     if (start_eal(dataplane->workspace.plan))
@@ -240,9 +242,8 @@ static int usage(FILE *file, int code)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"workspace-fd", required_argument, NULL, 'w'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {0}};
+    static const struct option options[] = {
+        {"workspace-fd", required_argument, NULL, 'w'}, {"help", no_argument, NULL, 'h'}, {0}};
     struct dataplane dataplane = {0};
     int fd = -1, choice;
     while ((choice = getopt_long(argc, argv, "", options, NULL)) != -1) {

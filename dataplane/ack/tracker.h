@@ -8,8 +8,8 @@
  * Memory     In the workspace, sized by fly_tracker_footprint().
  * Cost       One cache line per root; an update needs no hashing and no search.
  * When full  Cannot fill: a source is polled for as many roots as its range has free slots.
- * Open       While the emitting call runs, messages are anchored to the entry itself: a slot is neither
- *            renamed nor freed before the call has returned.
+ * Open       While the emitting call runs, messages are anchored to the entry itself: a slot is
+ *            neither renamed nor freed before the call has returned.
  * Rule       Every update names the attempt it means and is ignored when the slot holds another:
  *            late, repeated and foreign updates do nothing but count.
  * See also   worker/roots.h (what happens at the end of an attempt), wheel.h, outbox.h

@@ -39,8 +39,8 @@ static inline uint32_t fly_hash32(const void *key, size_t bytes, uint64_t seed)
     return (uint32_t)(hash ^ (hash >> 32));
 }
 
-/* Up to 16 bytes as two little-endian words, zeros behind. Keys' lengths are random: where a page cannot
- * end in between, 16 bytes are read and masked, which costs no branch on the length. */
+/* Up to 16 bytes as two little-endian words, zeros behind. Keys' lengths are random: where a page
+ * cannot end in between, 16 bytes are read and masked, which costs no branch on the length. */
 struct fly_words {
     uint64_t low, high;
 };
@@ -79,15 +79,16 @@ static FLY_ALWAYS_INLINE struct fly_words fly_load16(const void *from, size_t by
     return fly_load_padded(from, bytes);
 }
 
-/* Hash of a key that picks its slot: keys of up to 16 bytes by one wide multiplication, longer ones by
- * fly_hash32. `key` may be NULL if bytes is 0. */
+/* Hash of a key that picks its slot: keys of up to 16 bytes by one wide multiplication, longer ones
+ * by fly_hash32. `key` may be NULL if bytes is 0. */
 static FLY_ALWAYS_INLINE uint32_t fly_hash_key(const void *key, size_t bytes)
 {
     if (FLY_UNLIKELY(bytes > 16))
         return fly_hash32(key, bytes, 0);
     struct fly_words words = fly_load16(key, bytes);
     uint64_t left = words.low ^ UINT64_C(0xa0761d6478bd642f);
-    uint64_t right = words.high ^ UINT64_C(0xe7037ed1a0b428db) ^ (bytes * UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t right =
+        words.high ^ UINT64_C(0xe7037ed1a0b428db) ^ (bytes * UINT64_C(0x9e3779b97f4a7c15));
     fly_u128 product = (fly_u128)left * right;
     uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
     return (uint32_t)((hash * UINT64_C(0x9fb21c651e98df25)) >> 32);

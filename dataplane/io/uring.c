@@ -32,8 +32,8 @@ int fly_uring_open(struct fly_uring *uring)
     return 0;
 }
 
-/* The kernel may still write into buffers of tasks: their memory must outlive every request. A read of a
- * terminal ends only when it is cancelled. */
+/* The kernel may still write into buffers of tasks: their memory must outlive every request. A read
+ * of a terminal ends only when it is cancelled. */
 static void cancel_all(struct fly_uring *uring)
 {
     struct fly_uring_done done[FLY_URING_MAX];

@@ -153,8 +153,8 @@ static FLY_ALWAYS_INLINE void fly_copy_small(uint8_t *to, const void *from, uint
 enum { FLY_COPY_WIDE = 16 };
 
 /* Copies `bytes` to a place with at least `room` bytes. Short contents of random length cost a
- * mispredicted branch or two each; so where a page cannot end in between and there is room, 16 bytes are
- * moved whatever the length. */
+ * mispredicted branch or two each; so where a page cannot end in between and there is room, 16
+ * bytes are moved whatever the length. */
 #if defined(__x86_64__) && !FLY_SANITIZED
 static FLY_ALWAYS_INLINE void fly_copy_into(uint8_t *to, uint64_t room, const uint8_t *from,
                                             uint32_t bytes)

@@ -48,9 +48,9 @@ static inline struct fly_root fly_root_next(struct fly_root root)
     return (struct fly_root){rest | (attempt ? attempt : 1)};
 }
 
-/* What messages are anchored to while a call works on them: the attempt, and the XOR of the edge ids of
- * what was emitted for it so far. A root being emitted is anchored to its own line of the tracker;
- * what came in a frame or from a hold to a cell of the running call (worker/note.h). */
+/* What messages are anchored to while a call works on them: the attempt, and the XOR of the edge
+ * ids of what was emitted for it so far. A root being emitted is anchored to its own line of the
+ * tracker; what came in a frame or from a hold to a cell of the running call (worker/note.h). */
 struct fly_anchor {
     _Atomic uint64_t root;
     uint64_t xor_ids;
@@ -61,10 +61,10 @@ struct fly_anchor {
 };
 
 enum fly_anchor_kind {
-    FLY_ANCHOR_ROOT, /* in the tracker */
-    FLY_ANCHOR_RUN,  /* xor_ids starts with the run's own id */
+    FLY_ANCHOR_ROOT,  /* in the tracker */
+    FLY_ANCHOR_RUN,   /* xor_ids starts with the run's own id */
     FLY_ANCHOR_TAKEN, /* a held message, beside those that the call was given */
-    FLY_ANCHOR_KEPT, /* a run that goes on in a later call: not closed with the others */
+    FLY_ANCHOR_KEPT,  /* a run that goes on in a later call: not closed with the others */
 };
 
 static FLY_ALWAYS_INLINE struct fly_root fly_anchor_root(const struct fly_anchor *anchor)

@@ -1,8 +1,10 @@
-/* counters.h - what the workspace counts, per task, per source, per sender of an edge and per worker.
+/* counters.h - what the workspace counts, per task, per source, per sender of an edge and per
+ * worker.
  *
- * Idea       Plain 64-bit words in shared memory; whoever looks adds them up. Nothing is derived that
- *            could be counted.
- * Owner      One writer: the worker's thread (the control plane for fields marked so). Readers anywhere.
+ * Idea       Plain 64-bit words in shared memory; whoever looks adds them up. Nothing is derived
+ *            that could be counted.
+ * Owner      One writer: the worker's thread (the control plane for fields marked so). Readers
+ *            anywhere.
  * Cost       A relaxed load and store per batch; they are monotonic but for gauges.
  */
 #ifndef FLY_STATS_COUNTERS_H
@@ -37,10 +39,10 @@ struct fly_task_stats {
     fly_counter_word bytes_in, bytes_out; /* payload bytes */
     fly_counter_word errors;              /* messages failed here + fly_count_error() */
     fly_counter_word calls;
-    fly_counter_word busy_ticks; /* in callbacks, without nested direct calls */
-    fly_counter_word held;       /* gauge */
+    fly_counter_word busy_ticks;       /* in callbacks, without nested direct calls */
+    fly_counter_word held;             /* gauge */
     fly_counter_word state_used_bytes; /* gauge */
-    fly_counter_word io_errno; /* gauge: what the system refuses it, 0: nothing */
+    fly_counter_word io_errno;         /* gauge: what the system refuses it, 0: nothing */
 };
 
 /* Every task that owns roots: the ledger. in = acked + failed + dropped + abandoned + in_flight. */
@@ -65,14 +67,20 @@ struct fly_source_stats {
 /* Every (edge, sending worker). */
 struct fly_edge_stats {
     _Alignas(128) fly_counter_word messages, bytes; /* all that the sender routed */
-    fly_counter_word direct;        /* of these, handed over by a direct call */
-    fly_counter_word frames;        /* frames sent */
-    fly_counter_word blocked;       /* times an emit had to wait for a frame */
+    fly_counter_word direct;                        /* of these, handed over by a direct call */
+    fly_counter_word frames;                        /* frames sent */
+    fly_counter_word blocked;                       /* times an emit had to wait for a frame */
     fly_counter_word blocked_ticks;
-    fly_counter_word in_use;        /* gauge: frames of the budget that are not free */
+    fly_counter_word in_use; /* gauge: frames of the budget that are not free */
 };
 
-enum fly_regime { FLY_REGIME_BUSY, FLY_REGIME_IDLE, FLY_REGIME_BLOCKED, FLY_REGIME_HOUSEKEEPING, FLY_REGIME_CNT };
+enum fly_regime {
+    FLY_REGIME_BUSY,
+    FLY_REGIME_IDLE,
+    FLY_REGIME_BLOCKED,
+    FLY_REGIME_HOUSEKEEPING,
+    FLY_REGIME_CNT
+};
 
 struct fly_worker_stats {
     _Alignas(128) fly_counter_word regime_ticks[FLY_REGIME_CNT]; /* every tick in exactly one */

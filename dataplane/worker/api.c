@@ -151,7 +151,7 @@ enum { TAKEN_SPARE = 32768 };
 
 /* Does what [at, at + bytes) holds stay until the port is flushed, without a copy? */
 static FLY_ALWAYS_INLINE bool lasts(const struct fly_rt_task *task, const struct fly_msg *parent,
-                  const struct fly_content *content)
+                                    const struct fly_content *content)
 {
     const uint8_t *payload = content->payload, *key = content->key;
     if (FLY_UNLIKELY(content->meta != NULL))
@@ -160,9 +160,9 @@ static FLY_ALWAYS_INLINE bool lasts(const struct fly_rt_task *task, const struct
         return true;
     uint64_t offset = (uintptr_t)payload - (uintptr_t)task->scratch;
     if (offset < task->scratch_low && content->payload_bytes <= task->scratch_low - offset)
-        return !key || ((uintptr_t)key >= (uintptr_t)payload &&
-                        (uintptr_t)key + content->key_bytes <=
-                            (uintptr_t)payload + content->payload_bytes);
+        return !key ||
+               ((uintptr_t)key >= (uintptr_t)payload &&
+                (uintptr_t)key + content->key_bytes <= (uintptr_t)payload + content->payload_bytes);
     return parent && fly_is_part(parent, payload, content->payload_bytes) &&
            (!key || fly_is_part(parent, key, content->key_bytes));
 }
@@ -256,7 +256,8 @@ static void api_commit(struct fly_task *pub, uint32_t port, const struct fly_msg
     struct fly_content written = *content;
     written.payload = at;
     if (!content->meta) /* what was not used goes back */
-        task->scratch_low = (uint64_t)(at - task->scratch) + fly_align_up(content->payload_bytes, 8);
+        task->scratch_low =
+            (uint64_t)(at - task->scratch) + fly_align_up(content->payload_bytes, 8);
     if (parent) {
         emit_to(task, port, parent->anchor, parent, &written);
         return;
@@ -338,7 +339,8 @@ static void api_ack(struct fly_task *pub, const struct fly_msg *msg)
 {
     struct fly_rt_task *task = fly_rt(pub);
     fly_check_call(task, "fly_ack");
-    account(task, msg, "fly_ack"); /* nothing was registered for it: it is done when the call returns */
+    account(task, msg,
+            "fly_ack"); /* nothing was registered for it: it is done when the call returns */
 }
 
 static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
@@ -350,7 +352,8 @@ static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
         fly_misuse(task, "fly_hold", "the node does not declare that it holds");
     account(task, msg, "fly_hold");
     bool token = what == FLY_HOLD_TOKEN;
-    if (token && fly_hold_find(task->held, task->last_token) && task->last_token_root == fly_anchor_root(msg->anchor).bits)
+    if (token && fly_hold_find(task->held, task->last_token) &&
+        task->last_token_root == fly_anchor_root(msg->anchor).bits)
         return task->last_token;
     if (FLY_UNLIKELY(!task->held->free_cnt))
         fly_misuse(task, "fly_hold", "more messages are held than the call was given room for");
@@ -414,8 +417,7 @@ static const struct fly_msg *api_take(struct fly_task *pub, struct fly_held held
     *msg = (struct fly_msg){0};
     if (entry->block != FLY_BLOCK_NONE)
         fly_blocks_get(task->hold_blocks, entry->block, (uint8_t *)(msg + 1), msg);
-    struct fly_anchor *cell =
-        fly_cell_push(base, (struct fly_root){entry->root}, entry->id);
+    struct fly_anchor *cell = fly_cell_push(base, (struct fly_root){entry->root}, entry->id);
     cell->kind = FLY_ANCHOR_TAKEN;
     cell->block = entry->block;
     cell->holder = (uint16_t)(task - task->worker->task);
@@ -480,8 +482,8 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *new_root(struct fly_rt_task *tas
     return entry;
 }
 
-/* The common case in one piece: a source's poll, nothing kept or copied, room everywhere. False: nothing
- * was done. */
+/* The common case in one piece: a source's poll, nothing kept or copied, room everywhere. False:
+ * nothing was done. */
 static FLY_ALWAYS_INLINE bool emit_root_fast(struct fly_rt_task *task, uint32_t port, uint64_t id,
                                              uint64_t next, const struct fly_content *content)
 {
@@ -491,12 +493,12 @@ static FLY_ALWAYS_INLINE bool emit_root_fast(struct fly_rt_task *task, uint32_t 
     uint32_t root_cnt = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
     if (!FLY_LIKELY(worker->poller == task && worker->thread == __builtin_thread_pointer() &&
                     port < task->plan->port_cnt && content->flags & FLY_MSG_STABLE &&
-                    !content->meta && !task->retain && task->poll_budget &&
-                    task->range.free_cnt && root_cnt < FLY_CELLS_MAX && pub->cnt < FLY_BATCH_MAX))
+                    !content->meta && !task->retain && task->poll_budget && task->range.free_cnt &&
+                    root_cnt < FLY_CELLS_MAX && pub->cnt < FLY_BATCH_MAX))
         return false;
     note->root[root_cnt] = task->range.free_head;
-    struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
-                                                     worker->now_ticks, worker->clock_ms);
+    struct fly_root_entry *entry =
+        fly_tracker_begin(worker->tracker, &task->range, id, worker->now_ticks, worker->clock_ms);
     fly_hook_begins(worker->hooks, worker, entry);
     atomic_store_explicit(&note->root_cnt, root_cnt + 1, memory_order_release);
     atomic_store_explicit(&task->source->position, next, memory_order_release);

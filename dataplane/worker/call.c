@@ -108,8 +108,9 @@ static void current_open_large(struct fly_rt_task *task, uint32_t frame_idx)
     struct fly_current *current = &task->current;
     struct fly_root root;
     uint64_t id;
-    int rc = fly_chain_read(worker->frame[frame_idx], worker->plan->frame_bytes, chain_lookup,
-                            worker, task->large, task->large_bytes, &current->large_msg, &root, &id);
+    int rc =
+        fly_chain_read(worker->frame[frame_idx], worker->plan->frame_bytes, chain_lookup, worker,
+                       task->large, task->large_bytes, &current->large_msg, &root, &id);
     if (rc) {
         fly_count(&worker->stats->corrupt, 1);
         return;
@@ -339,8 +340,7 @@ bool fly_task_resume(struct fly_rt_task *task)
         ready = task->wait_feed->free_cnt >= task->wait_cnt;
         break;
     case FLY_WAIT_ROOT:
-        ready = task->inner->range.free_cnt >= task->wait_cnt ||
-                fly_roots_may_replay(task->inner);
+        ready = task->inner->range.free_cnt >= task->wait_cnt || fly_roots_may_replay(task->inner);
         break;
     case FLY_WAIT_RETAIN:
         ready = fly_blocks_room(task->inner->retain) >= task->wait_cnt ||

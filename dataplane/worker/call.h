@@ -1,7 +1,7 @@
 /* call.h - calls of a task: on its own fiber, or directly from another task's.
  *
- * Idea       The loop starts one action at a time on a task's fiber (a poll, a batch of a frame, a tick ...).
- *            If it suspends, the loop looks at its condition each turn and resumes it.
+ * Idea       The loop starts one action at a time on a task's fiber (a poll, a batch of a frame, a
+ *            tick ...). If it suspends, the loop looks at its condition each turn and resumes it.
  * Rule       Callbacks of one task never overlap: while it is occupied, others queue up.
  * See also   emit.h
  */
@@ -10,8 +10,8 @@
 
 #include "worker/worker.h"
 
-/* Calls `task` over a batch on the running fiber; false: it must be queued instead. Messages are done
- * when it returns. */
+/* Calls `task` over a batch on the running fiber; false: it must be queued instead. Messages are
+ * done when it returns. */
 bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt);
 
 /* Suspends the running fiber until its condition (set by the caller in the base task) holds. */

@@ -12,16 +12,11 @@ enum { META_MAX = 1024 };
 const char *fly_reason_text(const struct fly_node *node, uint32_t reason)
 {
     static const char *const text[] = {
-        [FLY_REASON_NONE] = "none",
-        [FLY_REASON_FAILED] = "failed",
-        [FLY_REASON_TIMEOUT] = "timeout",
-        [FLY_REASON_TOO_LARGE] = "too_large",
-        [FLY_REASON_CRASH] = "crash",
-        [FLY_REASON_STATE_FULL] = "state_full",
-        [FLY_REASON_BAD_INPUT] = "bad_input",
-        [FLY_REASON_IO] = "io",
-        [FLY_REASON_LOST] = "lost",
-        [FLY_REASON_CORRUPT] = "corrupt",
+        [FLY_REASON_NONE] = "none",           [FLY_REASON_FAILED] = "failed",
+        [FLY_REASON_TIMEOUT] = "timeout",     [FLY_REASON_TOO_LARGE] = "too_large",
+        [FLY_REASON_CRASH] = "crash",         [FLY_REASON_STATE_FULL] = "state_full",
+        [FLY_REASON_BAD_INPUT] = "bad_input", [FLY_REASON_IO] = "io",
+        [FLY_REASON_LOST] = "lost",           [FLY_REASON_CORRUPT] = "corrupt",
         [FLY_REASON_UNSENT] = "unsent",
     };
     if (reason < sizeof(text) / sizeof(text[0]) && text[reason])

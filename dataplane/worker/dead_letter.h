@@ -1,7 +1,8 @@
 /* dead_letter.h - the last attempt of a root that failed for good: along the dead-letter edge.
  *
- * Idea       The original bytes go out of the task's dead-letter port with metadata that says why, where,
- *            how often and when; the root stays open until the receiving sink is done with it.
+ * Idea       The original bytes go out of the task's dead-letter port with metadata that says why,
+ *            where, how often and when; the root stays open until the receiving sink is done with
+ *            it.
  * Owner      The owning task's worker, on its fiber.
  */
 #ifndef FLY_WORKER_DEAD_LETTER_H

@@ -69,8 +69,8 @@ static void frame_send(struct fly_worker *worker, struct fly_lane *lane, uint32_
         return;
     }
     struct fly_peer *peer = &worker->peer[lane->worker];
-    bool staged = fly_ring8_stage(&peer->data_out,
-                                  fly_data_make(FLY_DATA_FRAME, lane->target, frame_idx));
+    bool staged =
+        fly_ring8_stage(&peer->data_out, fly_data_make(FLY_DATA_FRAME, lane->target, frame_idx));
     FLY_CHECK(staged, "a data ring is smaller than the budgets that use it");
     peer->published = true;
 }
@@ -99,9 +99,8 @@ uint32_t fly_lanes_flush(struct fly_worker *worker, bool all)
 
 void fly_frame_home(struct fly_worker *worker, uint32_t frame_idx)
 {
-    struct fly_feed *feed = frame_idx < worker->layout->frame_cnt
-                                ? &worker->feed[worker->frame_feed[frame_idx]]
-                                : NULL;
+    struct fly_feed *feed =
+        frame_idx < worker->layout->frame_cnt ? &worker->feed[worker->frame_feed[frame_idx]] : NULL;
     if (FLY_UNLIKELY(!feed || !feed->free || feed->free_cnt == feed->frame_cnt)) {
         fly_count(&worker->stats->corrupt, 1);
         return;
@@ -115,7 +114,8 @@ void fly_frame_return(struct fly_worker *worker, uint32_t frame_idx)
     uint32_t feed_idx = worker->frame_feed[frame_idx];
     struct fly_feed *feed = &worker->feed[feed_idx];
     uint32_t owner = fly_plan_tasks(worker->plan)[worker->layout->feed[feed_idx].task].worker;
-    /* `next` may be another process's nonsense: no more frames than the feed has, and only its own. */
+    /* `next` may be another process's nonsense: no more frames than the feed has, and only its
+     * own. */
     for (uint32_t left = worker->layout->feed[feed_idx].frame_cnt; left; left--) {
         uint32_t next = worker->frame[frame_idx]->next;
         if (feed->free) {
@@ -134,12 +134,11 @@ void fly_frame_return(struct fly_worker *worker, uint32_t frame_idx)
 void fly_frame_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t frame_idx)
 {
     const struct fly_layout *layout = worker->layout;
-    struct fly_rt_task *task =
-        task_idx < worker->plan->task_cnt ? worker->by_plan[task_idx] : NULL;
+    struct fly_rt_task *task = task_idx < worker->plan->task_cnt ? worker->by_plan[task_idx] : NULL;
     struct fly_input *input = NULL;
     if (task && frame_idx < layout->frame_cnt)
-        input = worker->input_of[(uint64_t)task_idx * layout->feed_cnt +
-                                 worker->frame_feed[frame_idx]];
+        input =
+            worker->input_of[(uint64_t)task_idx * layout->feed_cnt + worker->frame_feed[frame_idx]];
     if (FLY_UNLIKELY(!input)) {
         fly_count(&worker->stats->corrupt, 1);
         return;
@@ -157,8 +156,7 @@ void fly_frame_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t fr
 void fly_eos_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t feed_idx)
 {
     const struct fly_layout *layout = worker->layout;
-    struct fly_rt_task *task =
-        task_idx < worker->plan->task_cnt ? worker->by_plan[task_idx] : NULL;
+    struct fly_rt_task *task = task_idx < worker->plan->task_cnt ? worker->by_plan[task_idx] : NULL;
     struct fly_input *input = NULL;
     if (task && feed_idx < layout->feed_cnt)
         input = worker->input_of[(uint64_t)task_idx * layout->feed_cnt + feed_idx];
@@ -230,9 +228,8 @@ static FLY_NOINLINE void lane_put_large(struct fly_rt_task *task, struct fly_lan
         frame->feed = lane->feed->idx;
         frame->target = lane->target;
     }
-    msg->anchor->xor_ids ^=
-        fly_chain_write(worker->frame, index, cnt, frame_bytes,
-                        fly_anchor_root(msg->anchor).bits, msg);
+    msg->anchor->xor_ids ^= fly_chain_write(worker->frame, index, cnt, frame_bytes,
+                                            fly_anchor_root(msg->anchor).bits, msg);
     lane->feed->free_cnt -= cnt;
     fly_gauge(&lane->feed->stats->in_use, lane->feed->frame_cnt - lane->feed->free_cnt);
     if (lane->local)
@@ -345,7 +342,8 @@ static void edge_deliver(struct fly_rt_task *task, struct fly_out_edge *edge, st
     }
 }
 
-/* Fails the messages that are over the port's limit and closes the gaps; returns how many are left. */
+/* Fails the messages that are over the port's limit and closes the gaps; returns how many are
+ * left. */
 static FLY_NOINLINE uint32_t drop_too_large(struct fly_rt_task *task, struct fly_out_port *port,
                                             struct fly_msg *msg, uint32_t cnt)
 {
@@ -369,8 +367,8 @@ void fly_port_flush(struct fly_rt_task *task, uint32_t idx)
     if (!cnt)
         return;
     for (uint32_t i = 0; i < cnt; i++) {
-        uint64_t all = (uint64_t)pub->msg[i].payload_bytes + pub->msg[i].key_bytes +
-                       pub->msg[i].meta_bytes;
+        uint64_t all =
+            (uint64_t)pub->msg[i].payload_bytes + pub->msg[i].key_bytes + pub->msg[i].meta_bytes;
         bytes += pub->msg[i].payload_bytes;
         largest = all > largest ? all : largest;
     }
@@ -419,8 +417,7 @@ void fly_port_add(struct fly_rt_task *task, uint32_t idx, const struct fly_msg *
 void fly_port_copy(struct fly_rt_task *task, uint32_t idx, struct fly_anchor *anchor,
                    const struct fly_content *content)
 {
-    uint64_t bytes =
-        (uint64_t)content->payload_bytes + content->meta_bytes + content->key_bytes;
+    uint64_t bytes = (uint64_t)content->payload_bytes + content->meta_bytes + content->key_bytes;
     if (task->pub.port[idx].cnt == task->pub.port[idx].max)
         fly_port_flush(task, idx);
     uint8_t *to = fly_scratch_take(task, bytes, 0);

@@ -1,8 +1,8 @@
 /* emit.h - the way out of a task: from its ports to frames or to a direct call.
  *
- * Idea       Emits gather in the port by reference. A flush routes the whole batch: what stays on the worker
- *            is handed to the receiver in a direct call, what leaves is written into the open frame of its
- *            lane, each run's id entered into its cell.
+ * Idea       Emits gather in the port by reference. A flush routes the whole batch: what stays on
+ *            the worker is handed to the receiver in a direct call, what leaves is written into the
+ *            open frame of its lane, each run's id entered into its cell.
  * Owner      The worker's thread, on the emitting task's fiber.
  * When full  No free frame: the fiber is suspended until frames came home (fly_wait_*).
  * See also   msg/frame.h, call.h
@@ -19,12 +19,13 @@ void fly_task_flush(struct fly_rt_task *task);
 /* Adds a message to a port whose content outlives the port's flush. */
 void fly_port_add(struct fly_rt_task *task, uint32_t port, const struct fly_msg *msg);
 
-/* Copies contents into the task's scratch so that they outlive the flush; flushes when there is no room. */
+/* Copies contents into the task's scratch so that they outlive the flush; flushes when there is no
+ * room. */
 void fly_port_copy(struct fly_rt_task *task, uint32_t port, struct fly_anchor *anchor,
                    const struct fly_content *content);
 
-/* Room for `bytes` in the scratch; NULL: messages taken in this call leave too little. `spare` more bytes
- * are free behind it, so that the next take surely does not start over and overwrite it. */
+/* Room for `bytes` in the scratch; NULL: messages taken in this call leave too little. `spare` more
+ * bytes are free behind it, so that the next take surely does not start over and overwrite it. */
 uint8_t *fly_scratch_take(struct fly_rt_task *task, uint64_t bytes, uint64_t spare);
 
 /* Sends a lane's open frame, if there is one. */

@@ -5,13 +5,11 @@ enum { INDEX_BITS = 20, USE_MAX = 0xfff };
 
 void fly_hold_init(struct fly_hold_pool *pool, uint32_t messages)
 {
-    *pool = (struct fly_hold_pool){.free_head = messages ? 0 : UINT32_MAX,
-                                   .free_cnt = messages,
-                                   .total = messages};
+    *pool = (struct fly_hold_pool){
+        .free_head = messages ? 0 : UINT32_MAX, .free_cnt = messages, .total = messages};
     for (uint32_t i = 0; i < messages; i++)
-        pool->entry[i] = (struct fly_held_entry){.next = i + 1 < messages ? i + 1 : UINT32_MAX,
-                                                 .use = 1,
-                                                 .block = FLY_BLOCK_NONE};
+        pool->entry[i] = (struct fly_held_entry){
+            .next = i + 1 < messages ? i + 1 : UINT32_MAX, .use = 1, .block = FLY_BLOCK_NONE};
 }
 
 struct fly_held fly_hold_add(struct fly_hold_pool *pool, uint64_t root, uint64_t id, uint32_t block)

@@ -1,7 +1,8 @@
 /* hold.h - messages that a task keeps beyond their call.
  *
- * Idea       A hold is an id entered into the message's tree and an entry here, with a copy of the message
- *            unless only the duty to finish it is kept. Whoever uses up the handle sends the id.
+ * Idea       A hold is an id entered into the message's tree and an entry here, with a copy of the
+ *            message unless only the duty to finish it is kept. Whoever uses up the handle sends
+ *            the id.
  * Owner      The task's worker.
  * Memory     Entries and copies in the workspace, sized by the plan's hold_messages and hold_bytes.
  * When full  Never within a call: process gets only as many messages as there is room for.

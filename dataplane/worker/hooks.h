@@ -1,9 +1,11 @@
 /* hooks.h - where a test looks into a worker or takes a hand: nothing of it is in the product.
  *
- * Idea       Builds with FLY_TEST_HOOKS ask these functions at named points: for the time, whether an emit
- *            suspends although there is room, and to hear of attempts that begin and end. A point may run
- *            a turn of another worker, so that all interleavings can be walked on one thread.
- * Owner      The test's; every function may be NULL. Called on the worker's thread, often on a fiber.
+ * Idea       Builds with FLY_TEST_HOOKS ask these functions at named points: for the time, whether
+ *            an emit suspends although there is room, and to hear of attempts that begin and end. A
+ *            point may run a turn of another worker, so that all interleavings can be walked on one
+ *            thread.
+ * Owner      The test's; every function may be NULL. Called on the worker's thread, often on a
+ *            fiber.
  * Cost       None: in other builds the functions below are empty.
  * See also   tests/support/pipeline.h, tests/unit/dataplane/worker/test_explorer.c
  */

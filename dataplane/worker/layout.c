@@ -84,8 +84,8 @@ static void place_roots(struct walk *walk, const struct fly_plan_node *node,
     if (node->retain_bytes)
         place->retain = take(layout, FLY_PART_RETAIN, fly_blocks_footprint(node->retain_bytes));
     if (node->kind == FLY_SOURCE)
-        place->restore = take(layout, FLY_PART_TRACKERS,
-                              fly_restore_footprint(node->delivery.max_in_flight));
+        place->restore =
+            take(layout, FLY_PART_TRACKERS, fly_restore_footprint(node->delivery.max_in_flight));
 }
 
 static void place_task(struct walk *walk, uint32_t task)
@@ -101,8 +101,8 @@ static void place_task(struct walk *walk, uint32_t task)
     if (node->owns_roots)
         place_roots(walk, node, place);
     place->largest_bytes = input > output ? input : output;
-    /* One message being written, one being read back, and room for many small ones; where copies are
-     * kept, a retry may come in between. */
+    /* One message being written, one being read back, and room for many small ones; where copies
+     * are kept, a retry may come in between. */
     place->scratch_bytes =
         SCRATCH_SPARE_BYTES + (node->retain_bytes ? 3 : 2) * place->largest_bytes;
     place->scratch = take(layout, FLY_PART_SCRATCH, place->scratch_bytes);

@@ -14,8 +14,8 @@
 
 /* What memory is for, as `flyover plan` lists it. */
 enum fly_part {
-    FLY_PART_PLAN,     /* header and plan */
-    FLY_PART_STATS,    /* counters and histograms */
+    FLY_PART_PLAN,  /* header and plan */
+    FLY_PART_STATS, /* counters and histograms */
     FLY_PART_RINGS,
     FLY_PART_FRAMES,
     FLY_PART_TRACKERS, /* ack trees, and updates on their way to another worker's */
@@ -38,7 +38,7 @@ struct fly_task_place {
     uint64_t source, histogram; /* 0 unless it owns roots */
     uint64_t note;              /* the roots being processed, see worker/note.h */
     uint64_t scratch, scratch_bytes;
-    uint64_t largest_bytes; /* of the messages that come in or go out */
+    uint64_t largest_bytes;      /* of the messages that come in or go out */
     uint64_t large, large_bytes; /* 0 unless an input edge takes chains */
     uint64_t held, hold_blocks;  /* 0 unless it holds */
     uint64_t retain;
@@ -48,10 +48,10 @@ struct fly_task_place {
 
 /* An ordered pair of workers. */
 struct fly_pair_place {
-    uint64_t data, data_slots;  /* 0: no edge crosses */
-    uint64_t back, back_slots;  /* frames of `to` going home from `from` */
+    uint64_t data, data_slots; /* 0: no edge crosses */
+    uint64_t back, back_slots; /* frames of `to` going home from `from` */
     uint64_t ack, ack_slots;
-    uint64_t outbox;            /* updates of `from` for roots of `to` */
+    uint64_t outbox; /* updates of `from` for roots of `to` */
 };
 
 struct fly_worker_place {

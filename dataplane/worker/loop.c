@@ -6,13 +6,13 @@
 #include "worker/roots.h"
 
 enum {
-    BURST = 256,          /* descriptors and acks taken at once */
-    INPUT_BATCHES = 8,    /* of one task in one turn */
-    STARVED_TURNS = 16,   /* a source is polled at least that often */
+    BURST = 256,           /* descriptors and acks taken at once */
+    INPUT_BATCHES = 8,     /* of one task in one turn */
+    STARVED_TURNS = 16,    /* a source is polled at least that often */
     HOUSEKEEPING_US = 500, /* to twice that, randomised: workers don't march in step */
-    SWEEP_PARTS = 128,    /* of the tracker, one looked at each time */
-    CLOCK_STEP_MS = 16,   /* the timeout clock's longest step in one turn */
-    SLEEP_MAX_MS = 20,    /* commands are heard that late at most */
+    SWEEP_PARTS = 128,     /* of the tracker, one looked at each time */
+    CLOCK_STEP_MS = 16,    /* the timeout clock's longest step in one turn */
+    SLEEP_MAX_MS = 20,     /* commands are heard that late at most */
     SLEEP_WHEEL_MS = 8,
 };
 
@@ -25,7 +25,8 @@ static void read_clock(struct fly_worker *worker)
                      fly_ticks_to_ns(&worker->clock, worker->now_ticks - worker->clock_ticks_base);
 }
 
-/* The timeout clock stands still while the machine does: it never advances by more than one step. */
+/* The timeout clock stands still while the machine does: it never advances by more than one
+ * step. */
 static void advance_timeouts(struct fly_worker *worker, uint64_t passed_ns, uint64_t step_ms)
 {
     uint64_t ns = worker->clock_ns_rest + passed_ns;
@@ -201,8 +202,8 @@ static bool may_poll(struct fly_rt_task *task)
         return false;
     if (task->idle && worker->now_ticks < task->wake_ticks)
         return false;
-    if (FLY_UNLIKELY(atomic_load_explicit(&worker->workspace->header->quarantined,
-                                          memory_order_relaxed)))
+    if (FLY_UNLIKELY(
+            atomic_load_explicit(&worker->workspace->header->quarantined, memory_order_relaxed)))
         return false; /* suspects of a crash are tried alone */
     return has_frames(task);
 }
@@ -247,7 +248,8 @@ static FLY_ALWAYS_INLINE void full_fence(void)
 
 static void wake(struct fly_worker *worker)
 {
-    /* Pairs with the fence in fly_worker_sleep: either it sees what we pushed, or we see its flag. */
+    /* Pairs with the fence in fly_worker_sleep: either it sees what we pushed, or we see its
+     * flag. */
     full_fence();
     for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
         struct fly_peer *peer = &worker->peer[p];
@@ -262,7 +264,8 @@ static void wake(struct fly_worker *worker)
     }
 }
 
-/* Children first, then acks, then the frames: what a frame's end means must be known before it is home. */
+/* Children first, then acks, then the frames: what a frame's end means must be known before it is
+ * home. */
 static void publish(struct fly_worker *worker)
 {
     bool any = false, acks_left = false;

@@ -1,9 +1,9 @@
 /* note.h - which roots a worker is processing at this moment.
  *
- * Idea       While a task's call runs, each run that it works on has a cell: the root and the XOR of what
- *            was emitted for it so far. The cell leaves as one update when the call is done, so it is the
- *            tree's guard. Roots that the call emits are listed beside. After a crash both name the
- *            suspects.
+ * Idea       While a task's call runs, each run that it works on has a cell: the root and the XOR
+ *            of what was emitted for it so far. The cell leaves as one update when the call is
+ *            done, so it is the tree's guard. Roots that the call emits are listed beside. After a
+ *            crash both name the suspects.
  * Owner      The worker's thread; the control plane reads it after its death.
  * Memory     In the workspace, one per task.
  */

@@ -68,8 +68,8 @@ static int bind_row(struct bind *bind, const struct fly_param *param, const msgp
     return rc ? rc : bind_all(bind, param->row, &value->via.array.ptr[1].via.array, row);
 }
 
-static int bind_table(struct bind *bind, const struct fly_param *param,
-                      const msgpack_object *value, struct fly_table *table)
+static int bind_table(struct bind *bind, const struct fly_param *param, const msgpack_object *value,
+                      struct fly_table *table)
 {
     if (value->type != MSGPACK_OBJECT_ARRAY)
         return wrong(param);

@@ -1,7 +1,7 @@
 /* params.h - a node's parameters out of the plan into the node's own struct.
  *
- * Idea       The control plane writes the typed values as one msgpack array in the order of the node's table;
- *            here they are stored at the places that the table names.
+ * Idea       The control plane writes the typed values as one msgpack array in the order of the
+ *            node's table; here they are stored at the places that the table names.
  * Owner      Start-up only. Strings, lists and rows live in the arena that is handed back.
  * Trust      The plan comes from our own control plane, but is checked all the same.
  */

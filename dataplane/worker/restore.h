@@ -1,9 +1,10 @@
 /* restore.h - what a source goes on from after a death: its position and the roots that were open.
  *
- * Idea       The control plane copies both out of the dead workspace (or a state file) into the new one
- *            before the dataplane starts; the source's task opens those roots again, then polls on.
- * Suspects   Roots that were being processed when a process died are tried alone, one at a time in the
- *            order of their turns, before anything else runs; only they count an attempt.
+ * Idea       The control plane copies both out of the dead workspace (or a state file) into the new
+ *            one before the dataplane starts; the source's task opens those roots again, then polls
+ *            on.
+ * Suspects   Roots that were being processed when a process died are tried alone, one at a time in
+ *            the order of their turns, before anything else runs; only they count an attempt.
  * Owner      The control plane writes before publishing; the task's worker reads once.
  */
 #ifndef FLY_WORKER_RESTORE_H
@@ -18,7 +19,8 @@ struct fly_restore_root {
     uint64_t id;
     uint32_t attempts; /* tries that count */
     uint32_t flags;
-    uint32_t turn; /* suspects: tried when header->quarantined equals it; the first has the highest */
+    uint32_t
+        turn; /* suspects: tried when header->quarantined equals it; the first has the highest */
     uint32_t reserved;
 };
 
@@ -31,8 +33,7 @@ struct fly_restore {
 
 static inline uint64_t fly_restore_footprint(uint32_t max_in_flight)
 {
-    return sizeof(struct fly_restore) +
-           (uint64_t)max_in_flight * sizeof(struct fly_restore_root);
+    return sizeof(struct fly_restore) + (uint64_t)max_in_flight * sizeof(struct fly_restore_root);
 }
 
 /* NULL unless the task is a source. */

@@ -79,8 +79,8 @@ static void cells_close(struct fly_worker *worker, struct fly_note *note, uint32
     atomic_store_explicit(&note->cell_cnt, mark, memory_order_release);
 }
 
-/* What stands behind xor_ids in the anchor of a root of `task` that has neither failed nor been kept:
- * compared as one word. */
+/* What stands behind xor_ids in the anchor of a root of `task` that has neither failed nor been
+ * kept: compared as one word. */
 static uint64_t plain_word(const struct fly_rt_task *task)
 {
     struct fly_anchor anchor = {.kind = FLY_ANCHOR_ROOT,
@@ -170,8 +170,7 @@ static FLY_ALWAYS_INLINE void root_end(struct fly_rt_task *task, struct fly_root
 {
     struct fly_worker *worker = task->worker;
     if (FLY_UNLIKELY(fly_root_flags(entry) & FLY_ROOT_SUSPECT))
-        atomic_fetch_sub_explicit(&worker->workspace->header->quarantined, 1,
-                                  memory_order_acq_rel);
+        atomic_fetch_sub_explicit(&worker->workspace->header->quarantined, 1, memory_order_acq_rel);
     if (FLY_UNLIKELY(entry->anchor.block != FLY_BLOCK_NONE)) {
         fly_blocks_free(task->retain, entry->anchor.block);
         entry->anchor.block = FLY_BLOCK_NONE;
@@ -232,7 +231,8 @@ static void root_done(struct fly_worker *worker, struct fly_root_entry *entry)
 
 /* --- Failing and trying again ---------------------------------------------------------------- */
 
-/* Suspects stand before all others, in the order of their turns: nothing else moves until they are done. */
+/* Suspects stand before all others, in the order of their turns: nothing else moves until they are
+ * done. */
 static void suspect_push(struct fly_rt_task *task, struct fly_root_entry *entry)
 {
     struct fly_tracker *tracker = task->worker->tracker;
@@ -417,7 +417,8 @@ void fly_anchor_fail(struct fly_rt_task *task, struct fly_anchor *anchor, uint32
 
 /* --- New attempts ---------------------------------------------------------------------------- */
 
-/* Sends what this task's call gathered and lets go of the roots it emitted, so that they can end. */
+/* Sends what this task's call gathered and lets go of the roots it emitted, so that they can
+ * end. */
 static void let_go(struct fly_rt_task *task)
 {
     struct fly_rt_task *base = task->worker->fiber_task;
@@ -432,8 +433,8 @@ static uint32_t own_room(const struct fly_rt_task *task, enum fly_wait wait)
     return wait == FLY_WAIT_ROOT ? task->range.free_cnt : fly_blocks_room(task->retain);
 }
 
-/* Suspends the call until its task has room for one more root. Since the task is occupied meanwhile, and
- * it may be roots to be sent again that keep the room, those are sent from here. */
+/* Suspends the call until its task has room for one more root. Since the task is occupied
+ * meanwhile, and it may be roots to be sent again that keep the room, those are sent from here. */
 static void wait_own(struct fly_rt_task *task, enum fly_wait wait, uint32_t cnt)
 {
     struct fly_worker *worker = task->worker;
@@ -554,8 +555,8 @@ void fly_root_lost(struct fly_rt_task *task, struct fly_root root, uint32_t reas
 /* A suspect's turn is kept in entry->port, which sources do not use. */
 static bool may_replay(const struct fly_worker *worker, const struct fly_root_entry *entry)
 {
-    uint32_t left = atomic_load_explicit(&worker->workspace->header->quarantined,
-                                         memory_order_acquire);
+    uint32_t left =
+        atomic_load_explicit(&worker->workspace->header->quarantined, memory_order_acquire);
     if (FLY_LIKELY(left == 0))
         return true;
     return (fly_root_flags(entry) & FLY_ROOT_SUSPECT) && entry->port == left;
@@ -570,7 +571,8 @@ bool fly_roots_may_replay(const struct fly_rt_task *task)
 /* For the metadata of a dead letter behind a copy that was read back. */
 enum { DEAD_LETTER_SPARE = 4096 };
 
-/* Has it crashed a process as often as it may? It gives way at its turn, not before: turns are counted. */
+/* Has it crashed a process as often as it may? It gives way at its turn, not before: turns are
+ * counted. */
 static bool is_spent_suspect(const struct fly_rt_task *task, const struct fly_root_entry *entry)
 {
     uint32_t attempts = atomic_load_explicit(&entry->attempts, memory_order_relaxed);
@@ -590,12 +592,11 @@ static void replay_one(struct fly_rt_task *task, struct fly_root_entry *entry)
     if (entry->anchor.block != FLY_BLOCK_NONE) {
         struct fly_msg msg;
         uint64_t bytes = fly_blocks_bytes(task->retain, entry->anchor.block);
-        uint8_t *buffer =
-            fly_scratch_take(task, bytes + 1, bytes + DEAD_LETTER_SPARE);
+        uint8_t *buffer = fly_scratch_take(task, bytes + 1, bytes + DEAD_LETTER_SPARE);
         FLY_CHECK(buffer, "a copy is larger than any message may be");
         fly_blocks_get(task->retain, entry->anchor.block, buffer, &msg);
-        struct fly_content content = {msg.key, msg.payload,       NULL, msg.key_bytes,
-                                      msg.payload_bytes, 0, msg.flags};
+        struct fly_content content = {msg.key,           msg.payload, NULL,     msg.key_bytes,
+                                      msg.payload_bytes, 0,           msg.flags};
         fly_emit_attempt(task, entry->port, root, &content);
     } else if (task->node->replay) {
         task->node->replay(&task->pub, task->self, id, (struct fly_attempt){root.bits});

@@ -1,7 +1,8 @@
-/* roots.h - the life of a root on the worker that owns it: begun, done, failed, tried again, given up.
+/* roots.h - the life of a root on the worker that owns it: begun, done, failed, tried again, given
+ * up.
  *
- * Idea       One place for what follows from the end of an attempt: ledger, latency, retry, dead letter,
- *            parents, callbacks. Everybody else only sends updates.
+ * Idea       One place for what follows from the end of an attempt: ledger, latency, retry, dead
+ *            letter, parents, callbacks. Everybody else only sends updates.
  * Owner      The worker's thread.
  * Ledger     in is counted at begin; exactly one of acked, failed, dropped at the end of the root.
  * See also   ack/tracker.h, DESIGN of delivery in docs/architecture.md
@@ -30,18 +31,20 @@ static FLY_ALWAYS_INLINE void fly_root_push(struct fly_note *note, uint32_t slot
     atomic_store_explicit(&note->root_cnt, idx + 1, memory_order_release);
 }
 
-/* The slow side of fly_root_begin: lets go of what this call emitted, suspends until a slot is free. */
+/* The slow side of fly_root_begin: lets go of what this call emitted, suspends until a slot is
+ * free. */
 void fly_root_make_room(struct fly_rt_task *task);
 
 /* Opens a new root of this task; suspends the fiber until there is a free slot. */
-static FLY_ALWAYS_INLINE struct fly_root_entry *fly_root_begin(struct fly_rt_task *task, uint64_t id)
+static FLY_ALWAYS_INLINE struct fly_root_entry *fly_root_begin(struct fly_rt_task *task,
+                                                               uint64_t id)
 {
     struct fly_worker *worker = task->worker;
     struct fly_note *note = worker->fiber_task->note;
     if (FLY_UNLIKELY(!task->range.free_cnt || fly_note_mark(note).root == FLY_CELLS_MAX))
         fly_root_make_room(task);
-    struct fly_root_entry *entry = fly_tracker_begin(worker->tracker, &task->range, id,
-                                                     worker->now_ticks, worker->clock_ms);
+    struct fly_root_entry *entry =
+        fly_tracker_begin(worker->tracker, &task->range, id, worker->now_ticks, worker->clock_ms);
     fly_root_push(note, (uint32_t)(entry - worker->tracker->entry));
     fly_hook_begins(worker->hooks, worker, entry);
     return entry;
@@ -53,7 +56,8 @@ void fly_root_count(struct fly_rt_task *task, uint64_t cnt);
 /* The same for those that the running poll has emitted since the last time. */
 void fly_roots_count_polled(struct fly_rt_task *task);
 
-/* Suspends the fiber until there is room to keep a copy of this content; before the root is opened. */
+/* Suspends the fiber until there is room to keep a copy of this content; before the root is
+ * opened. */
 void fly_root_wait_room(struct fly_rt_task *task, const struct fly_content *content);
 
 /* Keeps the copy for the retries of an open root. */

@@ -151,8 +151,8 @@ static int open_inputs(struct fly_rt_task *task)
             continue;
         struct fly_input *input = &task->input[task->input_cnt++];
         uint32_t sender = fly_plan_tasks(worker->plan)[layout->feed[f].task].worker;
-        *input = (struct fly_input){FLY_FRAME_NONE, FLY_FRAME_NONE, f, false,
-                                    sender == worker->idx};
+        *input =
+            (struct fly_input){FLY_FRAME_NONE, FLY_FRAME_NONE, f, false, sender == worker->idx};
         worker->input_of[(uint64_t)task->idx * layout->feed_cnt + f] = input;
     }
     return 0;
@@ -184,8 +184,8 @@ static int open_memory(struct fly_rt_task *task)
     task->order = zeroed(FLY_BATCH_MAX, sizeof(*task->order));
     task->io_done = zeroed(FLY_URING_MAX, sizeof(*task->io_done));
     task->self = zeroed(1, task->node->self_bytes);
-    bool enough = task->batch && task->local && task->pick && task->order && task->io_done &&
-                  task->self;
+    bool enough =
+        task->batch && task->local && task->pick && task->order && task->io_done && task->self;
     return enough ? 0 : out_of_memory();
 }
 
@@ -196,8 +196,9 @@ static int open_roots(struct fly_rt_task *task)
     task->replay_head = FLY_SLOT_NONE;
     if (!task->plan->owns_roots)
         return 0;
-    fly_tracker_range(worker->tracker, &task->range, fly_plan_tasks(worker->plan)[task->idx].first_root,
-                      cnt, (uint16_t)(task - worker->task));
+    fly_tracker_range(worker->tracker, &task->range,
+                      fly_plan_tasks(worker->plan)[task->idx].first_root, cnt,
+                      (uint16_t)(task - worker->task));
     if (task->node->kind != FLY_SOURCE)
         return 0;
     if (task->node->acked && !(task->acked = zeroed(cnt, sizeof(*task->acked))))
@@ -222,8 +223,7 @@ static int open_fiber(struct fly_rt_task *task)
 static int setup(struct fly_rt_task *task)
 {
     const struct fly_plan *plan = task->worker->plan;
-    int rc = fly_params_bind(task->node->params,
-                             (const char *)plan + task->plan->params_offset,
+    int rc = fly_params_bind(task->node->params, (const char *)plan + task->plan->params_offset,
                              task->plan->params_bytes, task->self, &task->params);
     if (rc)
         return FLY_ERR_NOTE("node '%s'", task->plan->name);
@@ -357,8 +357,8 @@ static int open_peers(struct fly_worker *worker)
     return 0;
 }
 
-/* The worker's tasks, deepest first, so that one turn carries a message through all its stages' queues
- * in as few turns as possible and room is made before it is asked for. */
+/* The worker's tasks, deepest first, so that one turn carries a message through all its stages'
+ * queues in as few turns as possible and room is made before it is asked for. */
 static int list_tasks(struct fly_worker *worker, const struct fly_node *const *nodes)
 {
     const struct fly_plan *plan = worker->plan;
@@ -383,7 +383,8 @@ static int list_tasks(struct fly_worker *worker, const struct fly_node *const *n
             task->node_idx = plan_task->node;
             task->current.frame_idx = FLY_FRAME_NONE;
             task->tick_next = task->wake_ticks = UINT64_MAX;
-            fly_rng_init(&task->rng, worker->workspace->header->seed ^ (UINT64_C(0x7a5b) << 32 | t));
+            fly_rng_init(&task->rng,
+                         worker->workspace->header->seed ^ (UINT64_C(0x7a5b) << 32 | t));
             worker->by_plan[t] = task;
         }
     }

@@ -1,11 +1,12 @@
 /* message.h - what nodes see of a message, and what they give to emit one.
  *
- * Idea       A message is a few lengths and pointers into memory that the runtime owns; it is immutable
- *            once emitted and travels by reference while it stays on its worker.
- * Owner      Messages of a batch belong to the runtime and live until the call that got them returns.
- *            Contents given to an emit belong to the caller and may be reused when the emit returns.
- * Layout     [payload][metadata]: the metadata follows the payload directly. The key is its own range,
- *            often inside the payload.
+ * Idea       A message is a few lengths and pointers into memory that the runtime owns; it is
+ *            immutable once emitted and travels by reference while it stays on its worker.
+ * Owner      Messages of a batch belong to the runtime and live until the call that got them
+ *            returns. Contents given to an emit belong to the caller and may be reused when the
+ *            emit returns.
+ * Layout     [payload][metadata]: the metadata follows the payload directly. The key is its own
+ *            range, often inside the payload.
  * See also   flyover/stage.h, flyover/source.h
  */
 #ifndef FLYOVER_MESSAGE_H
@@ -20,10 +21,12 @@ extern "C" {
 
 /* Bits of fly_msg.flags and fly_content.flags. */
 enum {
-    FLY_MSG_JSON = 1u << 0,        /* the payload is one JSON value: sinks write it as it is */
-    FLY_MSG_STABLE = 1u << 2,      /* contents only: the bytes stay as they are until the task's next
-                                    * callback (so not on this one's stack), and need no copy until then */
-    FLY_MSG_DEAD_LETTER = 1u << 1, /* set by the runtime only: the metadata says why: names in FLY_META_* */
+    FLY_MSG_JSON = 1u << 0,   /* the payload is one JSON value: sinks write it as it is */
+    FLY_MSG_STABLE = 1u << 2, /* contents only: the bytes stay as they are until the task's next
+                                    * callback (so not on this one's stack), and need no copy until
+                                    * then */
+    FLY_MSG_DEAD_LETTER =
+        1u << 1, /* set by the runtime only: the metadata says why: names in FLY_META_* */
 };
 
 /* What the message's tree is tracked by. Opaque to nodes: only ever copied. */
@@ -62,7 +65,8 @@ struct fly_string {
     uint32_t bytes;
 };
 
-/* --- Metadata: a sequence of entries {u16 name bytes, u16 reserved, u32 value bytes, name, value}. --- */
+/* --- Metadata: a sequence of entries {u16 name bytes, u16 reserved, u32 value bytes, name, value}.
+ * --- */
 
 /* Names that the runtime gives to a dead letter: text values, numbers in decimal. */
 #define FLY_META_REASON "reason"
@@ -78,7 +82,8 @@ struct fly_meta {
     struct fly_string value;
 };
 
-/* Appends one entry to `block` (capacity `max_bytes`, `*bytes` used). 0, or -1 when it does not fit. */
+/* Appends one entry to `block` (capacity `max_bytes`, `*bytes` used). 0, or -1 when it does not
+ * fit. */
 static inline int fly_meta_add(void *block, uint32_t max_bytes, uint32_t *bytes,
                                struct fly_string name, struct fly_string value)
 {

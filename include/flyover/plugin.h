@@ -1,9 +1,11 @@
 /* plugin.h - what a plugin exports: one descriptor with a table of nodes.
  *
- * Idea       A node is a constant: names, parameters, ports, and the callbacks that it has. The runtime
- *            keeps one zeroed struct of `self_bytes` per task and hands it to every callback.
+ * Idea       A node is a constant: names, parameters, ports, and the callbacks that it has. The
+ *            runtime keeps one zeroed struct of `self_bytes` per task and hands it to every
+ *            callback.
  * Threads    All callbacks of a task run on its worker's thread and never overlap.
- * Versions   A descriptor of another ABI version or other struct sizes is refused with a clear message.
+ * Versions   A descriptor of another ABI version or other struct sizes is refused with a clear
+ *            message.
  * See also   flyover/stage.h and flyover/source.h for what callbacks may call; examples/plugins/
  */
 #ifndef FLYOVER_PLUGIN_H
@@ -54,10 +56,10 @@ struct fly_node {
     enum fly_completes completes;
     bool keyed_state; /* keeps state per key: every input must be grouped by `key` or `global` */
     bool holds;       /* holds messages beyond their call: it gets a hold pool */
-    uint32_t tasks_preset; /* how many tasks without `tasks:`; 0: one per worker */
-    uint32_t tasks_max;    /* 0: any number up to one per worker */
-    const char *help;      /* one sentence */
-    const char *example;   /* a node of a pipeline file, as `describe` prints it */
+    uint32_t tasks_preset;          /* how many tasks without `tasks:`; 0: one per worker */
+    uint32_t tasks_max;             /* 0: any number up to one per worker */
+    const char *help;               /* one sentence */
+    const char *example;            /* a node of a pipeline file, as `describe` prints it */
     const struct fly_param *params; /* ends with an entry without a name; NULL: none */
     const char *const *ports; /* output ports; ends with NULL; NULL: just `out` (none for a sink) */
     const char *ports_from;   /* a FLY_PARAM_TABLE whose rows' names are output ports too */
@@ -65,7 +67,8 @@ struct fly_node {
     uint32_t self_bytes;
 
     /* Parameters against each other, where a table can't say it: 0, or -1 with *refusal filled.
-     * Called without a task, also at validation: it may allocate but must free, and open nothing. */
+     * Called without a task, also at validation: it may allocate but must free, and open
+     * nothing. */
     int (*check)(const void *self, struct fly_refusal *refusal);
 
     /* Before the first message; may block and allocate. 0, or -1 after fly_task_refuse(). */
@@ -83,7 +86,8 @@ struct fly_node {
     void (*acked)(struct fly_task *task, void *self, const uint64_t *ids, uint32_t cnt);
     void (*failed)(struct fly_task *task, void *self, uint64_t id, uint32_t reason); /* for good */
     /* Send root `id` again: fly_emit_again(task, ..., attempt, ...), now or later, or
-     * fly_attempt_lost(). NULL: the runtime keeps copies where retries or dead letters need them. */
+     * fly_attempt_lost(). NULL: the runtime keeps copies where retries or dead letters need
+     * them. */
     void (*replay)(struct fly_task *task, void *self, uint64_t id, struct fly_attempt attempt);
     /* A restart: go on from `position`, the `next` of the last root. Roots below it
      * that were not acked come through replay. Called between setup and the first poll. */

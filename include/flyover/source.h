@@ -1,10 +1,11 @@
 /* source.h - calls for sources: emit roots, say where to go on, send again.
  *
- * Idea       A source emits roots under ids of its own (an offset, a sequence number) and hears of each
- *            exactly once: acked, or failed for good. Retries come through `replay` in between.
- * Ids        Unique among the task's roots in flight, and on the scale of positions: a root's id is below
- *            its `next`, and `next` never falls. A restart polls from the last `next`, and replays the
- *            roots below it that were not acked.
+ * Idea       A source emits roots under ids of its own (an offset, a sequence number) and hears of
+ *            each exactly once: acked, or failed for good. Retries come through `replay` in
+ *            between.
+ * Ids        Unique among the task's roots in flight, and on the scale of positions: a root's id is
+ *            below its `next`, and `next` never falls. A restart polls from the last `next`, and
+ *            replays the roots below it that were not acked.
  * When full  poll gets a budget of roots that there is room for; it must not emit more.
  */
 #ifndef FLYOVER_SOURCE_H
@@ -16,19 +17,20 @@
 extern "C" {
 #endif
 
-/* Emits root `id`. Within poll only, at most `budget` times in one call. `next` is the position after
- * it: where restore() goes on when this root and all before it need not be polled again (they come through
- * replay if they were not acked). It never goes back. */
+/* Emits root `id`. Within poll only, at most `budget` times in one call. `next` is the position
+ * after it: where restore() goes on when this root and all before it need not be polled again (they
+ * come through replay if they were not acked). It never goes back. */
 static inline void fly_emit_root(struct fly_task *task, uint32_t port, uint64_t id, uint64_t next,
                                  struct fly_content content)
 {
     task->calls->emit_root(task, port, id, next, &content);
 }
 
-/* Within poll: a root that can't be sent at all (over the limit, not decodable): it goes to dead letters at
- * once with `reason`; `content` is as much of it as there is, `total_bytes` its true length. */
-static inline void fly_emit_dead(struct fly_task *task, uint64_t id, uint64_t next,
-                                 uint32_t reason, uint64_t total_bytes, struct fly_content content)
+/* Within poll: a root that can't be sent at all (over the limit, not decodable): it goes to dead
+ * letters at once with `reason`; `content` is as much of it as there is, `total_bytes` its true
+ * length. */
+static inline void fly_emit_dead(struct fly_task *task, uint64_t id, uint64_t next, uint32_t reason,
+                                 uint64_t total_bytes, struct fly_content content)
 {
     task->calls->emit_dead(task, id, next, reason, total_bytes, &content);
 }

@@ -1,12 +1,12 @@
 /* stage.h - calls for stages and sinks: emit children, fail, hold, join.
  *
- * Idea       A batch's messages are done when process returns, together with all that was emitted for
- *            them; whoever needs longer holds a message and finishes it later.
+ * Idea       A batch's messages are done when process returns, together with all that was emitted
+ *            for them; whoever needs longer holds a message and finishes it later.
  * Acks       Children are anchored to their parent: its root is acked when the whole tree is done.
  * When full  Emitting never fails: the runtime suspends the call until there is room. Holding needs
  *            room that the runtime has made sure of before it calls process.
- * Misuse     Between fly_reserve and fly_commit every other call aborts with its name; so do a second
- *            use of a handle, a message of an earlier call, and a call from another thread.
+ * Misuse     Between fly_reserve and fly_commit every other call aborts with its name; so do a
+ *            second use of a handle, a message of an earlier call, and a call from another thread.
  */
 #ifndef FLYOVER_STAGE_H
 #define FLYOVER_STAGE_H
@@ -27,8 +27,8 @@ static inline bool fly_is_part(const struct fly_msg *parent, const void *at, uin
             bytes <= parent->key_bytes - key_offset);
 }
 
-/* Sends a child of `parent` (a message of this call) out of `port`. `parent` NULL: in tick and finish,
- * a new root owned by this stage, with a copy that is retried like a source's. Over
+/* Sends a child of `parent` (a message of this call) out of `port`. `parent` NULL: in tick and
+ * finish, a new root owned by this stage, with a copy that is retried like a source's. Over
  * max_message_bytes the parent's attempt fails with FLY_REASON_TOO_LARGE. */
 static inline void fly_emit(struct fly_task *task, uint32_t port, const struct fly_msg *parent,
                             struct fly_content content)
@@ -60,14 +60,15 @@ static inline void fly_forward(struct fly_task *task, uint32_t port, const struc
         out->msg[out->cnt++] = *msg;
         return;
     }
-    struct fly_content content = {msg->key,           msg->payload,
-                                  msg->payload + msg->payload_bytes, msg->key_bytes,
-                                  msg->payload_bytes, msg->meta_bytes,
-                                  msg->flags};
+    struct fly_content content = {
+        msg->key,       msg->payload,       msg->payload + msg->payload_bytes,
+        msg->key_bytes, msg->payload_bytes, msg->meta_bytes,
+        msg->flags};
     task->calls->emit(task, port, msg, &content);
 }
 
-/* Room for a payload of up to `bytes` (at most fly_max_message_bytes) to write in place, until fly_commit. */
+/* Room for a payload of up to `bytes` (at most fly_max_message_bytes) to write in place, until
+ * fly_commit. */
 static inline void *fly_reserve(struct fly_task *task, uint32_t bytes)
 {
     return task->calls->reserve(task, bytes);
@@ -88,7 +89,8 @@ static inline void fly_emit_detached(struct fly_task *task, uint32_t port,
     task->calls->emit_detached(task, port, &content);
 }
 
-/* One message with many parents, all held by this task: its end acks or fails them. Uses up the handles. */
+/* One message with many parents, all held by this task: its end acks or fails them. Uses up the
+ * handles. */
 static inline void fly_emit_joined(struct fly_task *task, uint32_t port,
                                    const struct fly_held *parents, uint32_t cnt,
                                    struct fly_content content)
@@ -122,7 +124,8 @@ static inline const struct fly_msg *fly_peek(struct fly_task *task, struct fly_h
 }
 
 /* Uses up the handle and makes the message one of this call: emit children for it, fail it, or just
- * return, which acks it. NULL: too many taken in this call; go on in the next (tick comes at once). */
+ * return, which acks it. NULL: too many taken in this call; go on in the next (tick comes at
+ * once). */
 static inline const struct fly_msg *fly_take(struct fly_task *task, struct fly_held held)
 {
     return task->calls->take(task, held);
@@ -140,7 +143,8 @@ static inline void fly_fail_held(struct fly_task *task, struct fly_held held, ui
     task->calls->fail_held(task, held, reason);
 }
 
-/* How many more messages this task can hold; *bytes (may be NULL) is the room for their contents. */
+/* How many more messages this task can hold; *bytes (may be NULL) is the room for their
+ * contents. */
 static inline uint32_t fly_hold_room(struct fly_task *task, uint64_t *bytes)
 {
     return task->calls->hold_room(task, bytes);

@@ -1,7 +1,7 @@
 /* task.h - what every callback may do with its task: ports, time, memory, I/O.
  *
- * Idea       The runtime is behind one table of functions, so a plugin has no symbols to resolve and
- *            loads anywhere; the calls below are thin wrappers around it.
+ * Idea       The runtime is behind one table of functions, so a plugin has no symbols to resolve
+ *            and loads anywhere; the calls below are thin wrappers around it.
  * Threads    Only from within a callback of the same task: every call checks it and aborts with the
  *            call's name otherwise.
  * See also   flyover/stage.h, flyover/source.h
@@ -177,7 +177,8 @@ static inline void fly_count_error(struct fly_task *task, uint64_t cnt)
     task->calls->count_error(task, cnt);
 }
 
-/* Starts a request on the worker's io_uring. 0, or -EBUSY: too many at once, try after an io_done. */
+/* Starts a request on the worker's io_uring. 0, or -EBUSY: too many at once, try after an
+ * io_done. */
 static inline int fly_io_submit(struct fly_task *task, const struct fly_io *io)
 {
     return task->calls->io_submit(task, io);

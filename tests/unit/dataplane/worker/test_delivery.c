@@ -180,6 +180,56 @@ static void test_an_ack_that_overtakes_its_registration_ends_nothing(void **stat
     free(race);
 }
 
+enum { CHILD_CNT = 300 };
+
+static void fan_out(struct fly_task *task, struct world *world, const struct fly_msg *msg)
+{
+    uint64_t id = id_of(msg);
+    const struct fly_content child = {.payload = &id, .payload_bytes = sizeof(id)};
+    if (fly_rt(task)->node_idx != 1) {
+        fly_forward(task, 0, msg);
+        return;
+    }
+    (void)world;
+    for (uint32_t i = 0; i < CHILD_CNT; i++)
+        fly_emit(task, 0, msg, child);
+}
+
+static bool suspend_often(void *context, struct fly_worker *worker)
+{
+    const struct pipe *pipe = context;
+    return worker->idx == 1 && pipe->turn_cnt % 2 == 0;
+}
+
+static void expect_all(void *context, struct fly_worker *worker, const struct fly_root_entry *entry,
+                       enum fly_attempt_end end)
+{
+    const struct world *world = ((struct pipe *)context)->world;
+    (void)worker;
+    assert_int_equal(end, FLY_ATTEMPT_ACKED);
+    assert_int_equal(world->got[atomic_load(&entry->id)], CHILD_CNT % 256);
+}
+
+/* A run of many messages is read in several batches; its guard leaves with the last of them. */
+static void test_a_long_run_is_done_with_its_last_message(void **state)
+{
+    static const struct pipe_node node[] = {{.type = &numbers, .workers = 1},
+                                            {.type = &stage, .workers = 1},
+                                            {.type = &stage, .workers = 2},
+                                            {.type = &sink, .workers = 1}};
+    static const struct pipe_edge edge[] = {LOCAL(0, 1, .port = 0), LOCAL(1, 2, .port = 0),
+                                            LOCAL(2, 3, .port = 0)};
+    static const struct fly_hooks hooks = {.suspends = suspend_often, .ends = expect_all};
+    const struct pipe_spec spec =
+        SPEC(node, edge, .worker_cnt = 2, .frame_bytes = 16384, .hooks = &hooks);
+    struct world *world = new_world(20);
+    (void)state;
+    world->each = fan_out;
+    run_all(world, &spec);
+    assert_int_equal(world->got_cnt, 20 * CHILD_CNT);
+    free(world);
+}
+
 /* --- Retries --------------------------------------------------------------------------------- */
 
 static void test_a_failed_root_is_tried_again(void **state)
@@ -341,7 +391,8 @@ static void test_a_stopped_machine_expires_nothing(void **state)
     start(world, &spec);
     pipe_rounds(&world->pipe, 20);
     world->pipe.now_ns += 3600000 * MS;
-    pipe_rounds(&world->pipe, 20);
+    pipe_rounds(&world->pipe, 200);
+    assert_int_equal(pipe_ledger(&world->pipe, 0).timeouts, 0);
     world->on_tick = release_all;
     finish(world);
     assert_int_equal(world->acked_cnt, 3);
@@ -550,6 +601,7 @@ int main(void)
         cmocka_unit_test(test_a_forwarded_message_is_not_acked_with_its_original),
         cmocka_unit_test(test_a_fail_after_the_ack_changes_nothing),
         cmocka_unit_test(test_an_ack_that_overtakes_its_registration_ends_nothing),
+        cmocka_unit_test(test_a_long_run_is_done_with_its_last_message),
         cmocka_unit_test(test_a_failed_root_is_tried_again),
         cmocka_unit_test(test_retries_wait_longer_each_time),
         cmocka_unit_test(test_a_root_given_up_is_a_dead_letter),

@@ -224,6 +224,13 @@ static void api_emit(struct fly_task *pub, uint32_t port, const struct fly_msg *
         emit_own(task, port, content, 0, "fly_emit without a parent");
 }
 
+/* Without room in the ports even the inline emits come by here, where they are checked. */
+static void set_port_room(struct fly_rt_task *task, uint32_t max)
+{
+    for (uint32_t p = 0; p < task->plan->port_cnt; p++)
+        task->pub.port[p].max = max;
+}
+
 static void *api_reserve(struct fly_task *pub, uint32_t bytes)
 {
     struct fly_rt_task *task = fly_rt(pub);
@@ -238,6 +245,7 @@ static void *api_reserve(struct fly_task *pub, uint32_t bytes)
         return at; /* ends with the emit that names it */
     task->reserved = at;
     task->reserved_bytes = bytes;
+    set_port_room(task, 0);
     return at;
 }
 
@@ -249,6 +257,7 @@ static void api_commit(struct fly_task *pub, uint32_t port, const struct fly_msg
     if (!at)
         fly_misuse(task, "fly_commit", "nothing was reserved");
     task->reserved = NULL;
+    set_port_room(task, FLY_BATCH_MAX);
     fly_check_call(task, "fly_commit");
     check_port(task, port, "fly_commit");
     if (content->payload_bytes > task->reserved_bytes)
@@ -291,6 +300,8 @@ static void api_emit_joined(struct fly_task *pub, uint32_t port, const struct fl
     struct fly_rt_task *task = fly_rt(pub);
     /* Contents may have been written in place. */
     task->scratch_floor = task->reserved ? task->scratch_low : 0;
+    if (task->reserved)
+        set_port_room(task, FLY_BATCH_MAX);
     task->reserved = NULL;
     fly_check_call(task, "fly_emit_joined");
     check_port(task, port, "fly_emit_joined");
@@ -382,11 +393,7 @@ static const struct fly_msg *api_peek(struct fly_task *pub, struct fly_held held
     task->peeked = (struct fly_msg){0};
     if (entry->block == FLY_BLOCK_NONE)
         return &task->peeked;
-    uint64_t bytes = fly_align_up(fly_blocks_bytes(task->hold_blocks, entry->block), 8);
-    if (FLY_UNLIKELY(bytes > task->scratch_high - task->scratch_low))
-        fly_misuse(task, "fly_peek", "messages taken in this call left no room");
-    fly_blocks_get(task->hold_blocks, entry->block, task->scratch + task->scratch_high - bytes,
-                   &task->peeked);
+    fly_blocks_get(task->hold_blocks, entry->block, task->peek_at, &task->peeked);
     return &task->peeked;
 }
 

@@ -111,6 +111,7 @@ static void place_task(struct walk *walk, uint32_t task)
         place->large = take(layout, FLY_PART_SCRATCH, input);
     }
     if (node->hold_messages) {
+        place->peek = take(layout, FLY_PART_SCRATCH, input);
         place->held = take(layout, FLY_PART_HOLD, fly_hold_footprint(node->hold_messages));
         place->hold_blocks = take(layout, FLY_PART_HOLD, fly_blocks_footprint(node->hold_bytes));
     }

@@ -40,6 +40,7 @@ struct fly_task_place {
     uint64_t scratch, scratch_bytes;
     uint64_t largest_bytes;      /* of the messages that come in or go out */
     uint64_t large, large_bytes; /* 0 unless an input edge takes chains */
+    uint64_t peek;               /* 0 unless it holds: a held message being looked at */
     uint64_t held, hold_blocks;  /* 0 unless it holds */
     uint64_t retain;
     uint64_t state;

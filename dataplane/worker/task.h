@@ -146,6 +146,7 @@ struct fly_rt_task {
     uint64_t scratch_low, scratch_high, scratch_bytes; /* emits grow up, takes grow down */
     uint64_t scratch_floor; /* below it is a content that an emit is about to send */
     uint64_t largest_bytes; /* of the messages that come in or go out */
+    uint8_t *peek_at;       /* fly_peek gathers there */
     uint8_t *reserved;      /* open fly_reserve */
     uint32_t reserved_bytes;
 

@@ -171,6 +171,7 @@ static int open_memory(struct fly_rt_task *task)
     task->largest_bytes = place->largest_bytes;
     task->large = place->large ? fly_place(workspace, place->large) : NULL;
     task->large_bytes = place->large_bytes;
+    task->peek_at = place->peek ? fly_place(workspace, place->peek) : NULL;
     task->held = place->held ? fly_place(workspace, place->held) : NULL;
     task->hold_blocks = place->held ? fly_place(workspace, place->hold_blocks) : NULL;
     task->retain = place->retain ? fly_place(workspace, place->retain) : NULL;

@@ -196,6 +196,39 @@ static void test_what_is_taken_leaves_room_to_write(void **state)
     free(world);
 }
 
+static void peek_and_copy(struct fly_task *task, struct world *world)
+{
+    while (world->held_cnt) {
+        struct fly_held held = pop(world);
+        const struct fly_msg *msg = fly_peek(task, held);
+        fly_emit_detached(
+            task, 0,
+            (struct fly_content){.payload = msg->payload, .payload_bytes = msg->payload_bytes});
+        fly_ack_held(task, held);
+    }
+}
+
+static void test_what_is_looked_at_stays_whole_while_it_is_copied(void **state)
+{
+    static const struct pipe_node node[] = {
+        {.type = &numbers, .max_in_flight = 64},
+        {.type = &holder, .hold_messages = 64, .hold_bytes = 1 << 20, .max_in_flight = 256},
+        {.type = &sink}};
+    static const struct pipe_edge edge[] = {LOCAL(0, 1, .max_message_bytes = 4096),
+                                            LOCAL(1, 2, .max_message_bytes = 4096)};
+    const struct pipe_spec spec = SPEC(node, edge, .worker_cnt = 1);
+    (void)state;
+    for (uint32_t bytes = 3000; bytes < 4090; bytes += 97) {
+        struct world *world = new_world(200);
+        world->bytes = bytes;
+        world->each = hold_it;
+        world->on_tick = peek_and_copy;
+        run_all(world, &spec);
+        assert_int_equal(world->got_cnt, 200);
+        free(world);
+    }
+}
+
 /* --- Joining and own roots ------------------------------------------------------------------- */
 
 static void join_eight(struct fly_task *task, struct world *world)
@@ -428,6 +461,20 @@ static void emit_while_reserved(struct fly_task *task, struct world *world,
     (void)fly_reserve(task, 10);
     fly_emit(task, 0, msg, nothing);
 }
+static void emit_a_part_while_reserved(struct fly_task *task, struct world *world,
+                                       const struct fly_msg *msg)
+{
+    (void)world;
+    (void)fly_reserve(task, 10);
+    fly_emit(task, 0, msg, (struct fly_content){.payload = msg->payload, .payload_bytes = 4});
+}
+static void forward_while_reserved(struct fly_task *task, struct world *world,
+                                   const struct fly_msg *msg)
+{
+    (void)world;
+    (void)fly_reserve(task, 10);
+    fly_forward(task, 0, msg);
+}
 static void fail_while_reserved(struct fly_task *task, struct world *world,
                                 const struct fly_msg *msg)
 {
@@ -584,6 +631,8 @@ static void test_misuse_is_named_and_ends_the_process(void **state)
 {
     static const struct misuse misuses[] = {
         {&holder, emit_while_reserved, "fly_emit: called between fly_reserve and fly_commit"},
+        {&stage, emit_a_part_while_reserved, "fly_emit: called between fly_reserve and fly_commit"},
+        {&stage, forward_while_reserved, "fly_emit: called between fly_reserve and fly_commit"},
         {&holder, fail_while_reserved, "fly_fail: called between fly_reserve and fly_commit"},
         {&holder, hold_while_reserved, "fly_hold: called between fly_reserve and fly_commit"},
         {&holder, reserve_twice, "fly_reserve: called between fly_reserve and fly_commit"},
@@ -628,6 +677,7 @@ int main(void)
         cmocka_unit_test(test_messages_of_a_root_share_a_token),
         cmocka_unit_test(test_a_token_that_was_used_up_is_not_given_again),
         cmocka_unit_test(test_what_is_taken_leaves_room_to_write),
+        cmocka_unit_test(test_what_is_looked_at_stays_whole_while_it_is_copied),
         cmocka_unit_test(test_a_joined_message_ends_all_its_parents),
         cmocka_unit_test(test_joining_goes_on_when_all_room_is_taken),
         cmocka_unit_test(test_a_detached_root_is_retried_by_nobody),

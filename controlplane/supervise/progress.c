@@ -7,7 +7,7 @@
 
 /* Sums over all sources. */
 struct sums {
-    uint64_t in, bytes, done, total, in_flight, retried, dead;
+    uint64_t ended, bytes, done, total, in_flight, retried, dead;
     bool has_end; /* of every source */
 };
 
@@ -18,7 +18,8 @@ static struct sums sum_up(const struct fly_plan *plan, const struct fly_tally *t
         const struct fly_tally_roots *roots = tally->node[i].roots;
         if (!roots || fly_plan_nodes(plan)[i].kind != FLY_SOURCE)
             continue;
-        sums.in += roots->in;
+        /* Counted one by one while they change: never below 0. */
+        sums.ended += roots->in > roots->in_flight ? roots->in - roots->in_flight : 0;
         sums.bytes += roots->bytes;
         sums.done += roots->done;
         sums.total += roots->total;
@@ -43,13 +44,13 @@ static void look(struct fly_progress_line *line, const struct sums *sums, uint64
         double seconds = (double)(now_ns - line->last_ns) / 1e9;
         bool first = line->messages_per_s == 0;
         line->messages_per_s =
-            follow(line->messages_per_s, sums->in, line->last_in, seconds, first);
+            follow(line->messages_per_s, sums->ended, line->last_ended, seconds, first);
         line->bytes_per_s =
             follow(line->bytes_per_s, sums->bytes, line->last_bytes, seconds, first);
         line->done_per_s = follow(line->done_per_s, sums->done, line->last_done, seconds, first);
     }
     line->last_ns = now_ns;
-    line->last_in = sums->in;
+    line->last_ended = sums->ended;
     line->last_bytes = sums->bytes;
     line->last_done = sums->done;
 }

@@ -18,7 +18,7 @@ enum { FLY_PROGRESS_BYTES = 256 };
 
 struct fly_progress_line {
     uint64_t last_ns; /* 0: no look yet */
-    uint64_t last_in, last_bytes, last_done;
+    uint64_t last_ended, last_bytes, last_done;
     double messages_per_s, bytes_per_s, done_per_s; /* smoothed */
 };
 

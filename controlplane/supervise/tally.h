@@ -29,7 +29,7 @@ struct fly_tally_roots {
 
 struct fly_tally_node {
     uint64_t in, out, bytes_in, bytes_out, errors;
-    int io_errno; /* what the system refuses it, at the last look; 0: nothing */
+    int io_errno;                  /* what the system refuses it, at the last look; 0: nothing */
     struct fly_tally_roots *roots; /* NULL unless it owns roots */
 };
 

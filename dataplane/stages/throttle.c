@@ -79,7 +79,7 @@ static const struct fly_param throttle_params[] = {
      .required = true,
      .min = 1e-3,
      .max = 1e9,
-     .help = "Messages per second, over all tasks."},
+     .help = "Messages per second; several tasks have equal shares of it."},
     {0},
 };
 
@@ -87,6 +87,7 @@ const struct fly_node fly_throttle_node = {
     .name = "throttle",
     .kind = FLY_STAGE,
     .holds = true,
+    .tasks_preset = 1, /* several share the rate, also where one of them gets all messages */
     .help = "Passes so many messages a second on; when its hold pool is full, the input waits.",
     .example = "slowly: {type: throttle, inputs: [lines], rate: 1000}",
     .params = throttle_params,

@@ -44,7 +44,7 @@ def test(function):
 def eq(got, wanted, what=""):
     """Both are equal."""
     if got != wanted:
-        raise AssertionError(f"{what + ': ' if what else ''}{got!r:.1000} is not {wanted!r:.1000}")
+        raise AssertionError(f"{f'{what}: ' if what else ''}{got!r:.1000} is not {wanted!r:.1000}")
 
 
 def has(text, *parts):

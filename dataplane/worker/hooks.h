@@ -31,6 +31,7 @@ enum fly_attempt_end { FLY_ATTEMPT_ACKED, FLY_ATTEMPT_FAILED };
 
 struct fly_hooks {
     void *context;
+    bool no_io; /* without an io_uring: opening one takes longer than many a test */
     uint64_t (*ticks)(void *context); /* instead of the processor's counter */
     void (*point)(void *context, struct fly_worker *worker, enum fly_hook_point point);
     bool (*suspends)(void *context, struct fly_worker *worker);

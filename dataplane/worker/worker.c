@@ -447,7 +447,8 @@ int fly_worker_open(struct fly_worker *worker, const struct fly_worker_config *c
                                   .nodes = config->nodes,
                                   .hooks = config->opt_hooks,
                                   .idx = config->idx};
-    int rc = fly_uring_open(&worker->uring);
+    worker->uring.event_fd = -1;
+    int rc = FLY_HOOK(worker->hooks, no_io) ? 0 : fly_uring_open(&worker->uring);
     if (rc)
         return rc;
     rc = open_all(worker, config);

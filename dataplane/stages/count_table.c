@@ -133,8 +133,8 @@ static bool same_by_parts(const uint8_t *left, const uint8_t *right, uint32_t by
     return true;
 }
 
-/* Keys are short and of random length: a comparison without a branch on the length, where no page can
- * end within 16 bytes of the keys, else a few overlapping loads. */
+/* Keys are short and of random length: a comparison without a branch on the length, where no
+ * page can end within 16 bytes of the keys, else a few overlapping loads. */
 static inline bool same_bytes(const uint8_t *left, const uint8_t *right, uint32_t bytes)
 {
 #ifdef COUNT_WIDE_LOADS

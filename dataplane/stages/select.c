@@ -48,7 +48,7 @@ static void emit_selected(struct fly_task *task, const struct select *select,
                                   .payload = msg->payload,
                                   .payload_bytes = msg->payload_bytes,
                                   .flags = FLY_MSG_JSON};
-    struct field field = {msg->payload, msg->payload_bytes};
+    struct field field;
     if (key) {
         field = field_of(key);
         if (!field.at && field.bytes > SELECT_KEY_BYTES_MAX) {

@@ -42,8 +42,8 @@ static inline struct split_bits bits_of_16(__m128i bytes)
                                (uint32_t)_mm_movemask_epi8(upper)};
 }
 
-/* 16 bytes of which only the first `bytes` count. What lies behind on the same page may be read; a copy
- * through memory would stall the load. */
+/* 16 bytes of which only the first `bytes` count. What lies behind on the same page may be read;
+ * a copy through memory would stall the load. */
 static inline __m128i load_up_to_16(const uint8_t *at, uint32_t bytes)
 {
 #ifdef SPLIT_MAY_READ_ON

@@ -39,7 +39,7 @@ static void pair_ranks(struct fly_zipf *zipf, double *share, uint32_t *rank)
 
 int fly_zipf_init(struct fly_zipf *zipf, void *memory, uint32_t rank_cnt, double exponent)
 {
-    double *share = malloc(sizeof(double) * rank_cnt);
+    double *share = calloc(rank_cnt, sizeof(double));
     uint32_t *rank = malloc(sizeof(uint32_t) * rank_cnt);
     double sum = 0;
     int result = -1;

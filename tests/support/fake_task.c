@@ -35,7 +35,7 @@ static void *checked(void *memory)
 /* Grows *array (element_bytes each) to hold one more than cnt. */
 static void grow(void **array, uint64_t cnt, uint64_t *max, size_t element_bytes)
 {
-    if (cnt < *max)
+    if (*array && cnt < *max)
         return;
     *max = *max ? *max * 2 : 64;
     *array = checked(realloc(*array, *max * element_bytes));
@@ -43,16 +43,21 @@ static void grow(void **array, uint64_t cnt, uint64_t *max, size_t element_bytes
 
 /* --- What was emitted --- */
 
+/* `from` may be NULL where there is nothing. */
+static void put(uint8_t *to, const void *from, size_t bytes)
+{
+    if (from && bytes)
+        memcpy(to, from, bytes);
+}
+
 /* Copies payload, metadata and key into memory of their own. */
 static void *own_msg(struct fly_msg *msg)
 {
     uint8_t *memory =
         checked(malloc((size_t)msg->payload_bytes + msg->meta_bytes + msg->key_bytes + 1));
     uint8_t *key = memory + msg->payload_bytes + msg->meta_bytes;
-    if (msg->payload_bytes + msg->meta_bytes)
-        memcpy(memory, msg->payload, (size_t)msg->payload_bytes + msg->meta_bytes);
-    if (msg->key && msg->key_bytes)
-        memcpy(key, msg->key, msg->key_bytes);
+    put(memory, msg->payload, (size_t)msg->payload_bytes + msg->meta_bytes);
+    put(key, msg->key, msg->key_bytes);
     msg->payload = memory;
     msg->key = msg->key ? key : NULL;
     return memory;
@@ -91,8 +96,8 @@ static void set_content(struct fake_out *out, const struct fly_content *content,
     uint8_t *joined = NULL;
     if (content->meta_bytes) {
         joined = checked(malloc((size_t)content->payload_bytes + content->meta_bytes));
-        memcpy(joined, content->payload, content->payload_bytes);
-        memcpy(joined + content->payload_bytes, content->meta, content->meta_bytes);
+        put(joined, content->payload, content->payload_bytes);
+        put(joined + content->payload_bytes, content->meta, content->meta_bytes);
         msg.payload = joined;
         msg.meta_bytes = content->meta_bytes;
     }
@@ -336,7 +341,7 @@ static struct fly_held call_hold(struct fly_task *task, const struct fly_msg *ms
     assert_true(fake->task.node->holds);
     input->touched = true;
     input->held_cnt++;
-    struct fake_held *last = fake->held_cnt ? &fake->held[fake->held_cnt - 1] : NULL;
+    struct fake_held *last = fake->held && fake->held_cnt ? &fake->held[fake->held_cnt - 1] : NULL;
     if (last && !last->used && what == FLY_HOLD_TOKEN && last->what == what &&
         last->input_last + 1 == number && fake->input[last->input].root == input->root) {
         last->input_last = number;

@@ -107,10 +107,11 @@ static void lines_are_cut_in_any_pieces(void **state)
 
 static void line_over_the_limit_is_dead_and_the_rest_goes_on(void **state)
 {
+    static const char rest[] = "\nafter\n";
     char stream[300];
     (void)state;
     memset(stream, 'x', 250);
-    memcpy(stream + 250, "\nafter\n", 7);
+    memcpy(stream + 250, rest, sizeof(rest));
     for (size_t step = 1; step < 260; step += 7) {
         struct piece_reader reader = reader_of(FLY_FRAMING_NEWLINE, stream, 257);
         expect_dead(&reader, step, 0, 250, FLY_REASON_TOO_LARGE);
@@ -137,7 +138,7 @@ static void line_of_the_limit_is_a_record(void **state)
 
 static void head_of_a_large_line_is_kept(void **state)
 {
-    size_t bytes = 3 * FLY_FRAMING_HEAD_BYTES;
+    size_t bytes = (size_t)3 * FLY_FRAMING_HEAD_BYTES;
     uint8_t *stream = malloc(bytes);
     struct fly_record record;
     enum fly_framed framed;
@@ -174,12 +175,13 @@ static void prefixed_records_and_what_is_cut_off(void **state)
 
 static void prefixed_record_over_the_limit(void **state)
 {
+    static const uint8_t rest[] = {0, 0, 0, 3, 'e', 'n', 'd'};
     size_t bytes = 4 + 9000 + 7;
     uint8_t *stream = calloc(1, bytes);
     (void)state;
     stream[2] = 9000 >> 8;
     stream[3] = 9000 & 255;
-    memcpy(stream + 9004, "\0\0\0\3end", 7);
+    memcpy(stream + 9004, rest, 7);
     for (size_t step = 100; step < 10000; step += 700) {
         struct piece_reader reader = reader_of(FLY_FRAMING_LENGTH_PREFIXED, stream, bytes);
         expect_dead(&reader, step, 0, 9000, FLY_REASON_TOO_LARGE);
@@ -206,9 +208,9 @@ static void fixed_records(void **state)
 static void check_lines(const uint8_t *stream, size_t bytes, size_t step)
 {
     struct piece_reader reader = reader_of(FLY_FRAMING_NEWLINE, stream, bytes);
-    struct fly_record record;
-    enum fly_framed framed;
-    uint64_t start;
+    struct fly_record record = {0};
+    enum fly_framed framed = FLY_FRAMED_MORE;
+    uint64_t start = 0;
     for (size_t at = 0; at < bytes;) {
         size_t length = 0;
         while (at + length < bytes && stream[at + length] != '\n')

@@ -173,8 +173,10 @@ static void line_over_the_limit_is_dead_with_its_head(void **state)
     size_t bytes = 3 << 20;
     char *data = malloc(bytes);
     memset(data, 'y', bytes);
-    memcpy(data, "first\n", 6);
-    memcpy(data + bytes - 6, "\nlast\n", 6);
+    for (size_t i = 0; i < 6; i++) {
+        data[i] = "first\n"[i];
+        data[bytes - 6 + i] = "\nlast\n"[i];
+    }
     add_file(fixture, data, bytes);
     struct fake_task *fake = task_of(fixture, FLY_FRAMING_NEWLINE);
     fake->max_message_bytes = 100000;
@@ -250,7 +252,7 @@ static void several_tasks_read_every_line_once(void **state)
 {
     struct fixture *fixture = *state;
     uint64_t seed = test_seed();
-    size_t bytes = 6 * FLY_FILE_CHUNK_BYTES + next_random(&seed) % 100000;
+    size_t bytes = (size_t)6 * FLY_FILE_CHUNK_BYTES + next_random(&seed) % 100000;
     char *data = random_lines(&seed, bytes);
     add_file(fixture, data, bytes);
     for (uint32_t task_cnt = 1; task_cnt <= 4; task_cnt++) {
@@ -280,7 +282,7 @@ static void restored_task_goes_on_behind_any_record(void **state)
 {
     struct fixture *fixture = *state;
     uint64_t seed = test_seed();
-    size_t bytes = 3 * FLY_FILE_CHUNK_BYTES + 5000;
+    size_t bytes = (size_t)3 * FLY_FILE_CHUNK_BYTES + 5000;
     char *data = random_lines(&seed, bytes);
     add_file(fixture, data, bytes);
     for (int round = 0; round < 6; round++) {
@@ -361,7 +363,7 @@ static void replay_of_a_file_that_went_away_is_lost(void **state)
 static int32_t fail_second_read(struct fake_task *fake, const struct fly_io *io)
 {
     uint64_t *cnt = fake->context;
-    if (io->offset >= 2 * 131072 && io->offset < 3 * 131072 && ++*cnt)
+    if (io->offset >= 262144 && io->offset < 393216 && ++*cnt)
         return -EIO;
     return (int32_t)pread(io->fd, io->buffer, io->bytes, (off_t)io->offset);
 }
@@ -381,7 +383,7 @@ static void read_error_ends_that_file_and_counts(void **state)
     assert_int_equal(failures, 1);
     assert_int_equal(fake->errors, 1);
     fake_expect(fake, fake->out_cnt - 1, 0, "next file");
-    assert_true(fly_file_offset_of(fake->out[fake->out_cnt - 2].id) < 2 * 131072);
+    assert_true(fly_file_offset_of(fake->out[fake->out_cnt - 2].id) < 262144);
     fake_task_destroy(fake);
     free(data);
 }
@@ -425,14 +427,15 @@ static void split_fixed(const struct fixture *fixture, const uint8_t *data, size
 static void fixed_records_are_split_over_tasks(void **state)
 {
     struct fixture *fixture = *state;
-    size_t bytes = 12 * FLY_FILE_CHUNK_BYTES;
+    size_t bytes = (size_t)12 * FLY_FILE_CHUNK_BYTES;
     uint8_t *data = malloc(bytes);
     for (size_t i = 0; i < bytes; i++)
         data[i] = (uint8_t)(i * 31 >> 4);
     add_file(fixture, data, bytes);
     split_fixed(fixture, data, bytes, 3000);
     split_fixed(fixture, data, bytes, 4096);
-    /* Begins shortly before the end of most chunks: what is read beyond them comes in quick turn. */
+    /* Begins shortly before the end of most chunks: what is read beyond them comes in quick
+     * turn. */
     split_fixed(fixture, data, bytes, FLY_FILE_CHUNK_BYTES - 1000);
     free(data);
 }
@@ -440,7 +443,7 @@ static void fixed_records_are_split_over_tasks(void **state)
 static void line_at_the_beginning_of_a_chunk_comes_once(void **state)
 {
     struct fixture *fixture = *state;
-    size_t bytes = 3 * FLY_FILE_CHUNK_BYTES;
+    size_t bytes = (size_t)3 * FLY_FILE_CHUNK_BYTES;
     char *data = malloc(bytes);
     uint8_t *seen = calloc(1, bytes);
     uint64_t cnt = 0;

@@ -118,7 +118,7 @@ static void rate_is_kept_however_late_polls_are(void **state)
     assert_int_equal(fake_poll(fake, 100), FLY_POLL_IDLE);
     assert_int_equal(fake->out_cnt, 1); /* the first is due at once */
     assert_in_range(fake->wake_in_ns, 999000, 1000001);
-    fake->now_ns += 50 * 1000000;
+    fake->now_ns += 50000000;
     assert_int_equal(fake_poll(fake, 10), FLY_POLL_MORE);
     assert_int_equal(fake_poll(fake, 100), FLY_POLL_IDLE);
     assert_int_equal(fake->out_cnt, 51);

@@ -88,7 +88,7 @@ static void nesting_is_bounded(void **state)
     for (int depth = FLY_JSON_DEPTH_MAX; depth <= FLY_JSON_DEPTH_MAX + 1; depth++) {
         memset(text, '[', (size_t)depth);
         memset(text + depth, ']', (size_t)depth);
-        text[2 * depth] = '\0';
+        text[(size_t)2 * (size_t)depth] = '\0';
         assert_int_equal(is_json(text), depth <= FLY_JSON_DEPTH_MAX);
     }
 }

@@ -89,7 +89,7 @@ struct fake_task {
     uint64_t owned_cnt; /* outputs below it are copies */
     uint64_t out_max, input_max, held_array_max;
     uint64_t held_now; /* handles in use */
-    int io_errno; /* of fly_io_trouble() */
+    int io_errno;      /* of fly_io_trouble() */
     uint64_t errors, lost, tick_every_ns, wake_in_ns, done, total;
     char refused_param[64], refused_why[256];
 

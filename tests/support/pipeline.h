@@ -57,7 +57,8 @@ struct pipe_spec {
     const struct pipe_edge *edge;
     uint32_t node_cnt, edge_cnt;
     bool restarted;
-    bool real_time; /* for pipe_run_threads */
+    bool real_time;                  /* for pipe_run_threads */
+    struct fly_workspace *opt_spare; /* the test's, zeroed at first: used again by later pipes */
 };
 
 /* The plan, as it is copied into the workspace. */
@@ -75,6 +76,7 @@ struct pipe_plan {
 
 struct pipe {
     struct fly_workspace workspace;
+    bool borrowed; /* the workspace is the test's */
     struct fly_layout layout;
     struct pipe_plan plan;
     const struct fly_node *type[PIPE_NODES_MAX];

@@ -51,6 +51,7 @@ struct world {
     uint32_t sent[PIPE_TASKS_MAX][KEY_CNT];
     uint32_t received[PIPE_TASKS_MAX][PIPE_TASKS_MAX][KEY_CNT];
     uint64_t last_begun;
+    struct fly_workspace spare;
 };
 
 struct body {
@@ -154,7 +155,7 @@ static void on_point(void *context, struct fly_worker *worker, enum fly_hook_poi
 }
 
 static const struct fly_hooks hooks = {
-    .point = on_point, .suspends = on_suspend, .begins = on_begin, .ends = on_end};
+    .no_io = true, .point = on_point, .suspends = on_suspend, .begins = on_begin, .ends = on_end};
 
 /* --- Nodes ----------------------------------------------------------------------------------- */
 
@@ -643,7 +644,9 @@ static void one_schedule(struct world *world, const struct topology *topology, u
                          uint32_t frames)
 {
     struct pipe_edge edge[PIPE_EDGES_MAX];
+    const struct fly_workspace spare = world->spare;
     memset(world, 0, sizeof(*world));
+    world->spare = spare;
     world->seed = seed;
     world->topology = topology;
     world->habits = topology->habits;
@@ -662,7 +665,8 @@ static void one_schedule(struct world *world, const struct topology *topology, u
                              .node = topology->node,
                              .node_cnt = topology->node_cnt,
                              .edge = edge,
-                             .edge_cnt = topology->edge_cnt};
+                             .edge_cnt = topology->edge_cnt,
+                             .opt_spare = &world->spare};
     pipe_open(&world->pipe, &spec, world);
     if (topology->habits.timeout_ms)
         world->pipe.step_ns = 400000;
@@ -681,7 +685,7 @@ static void one_schedule(struct world *world, const struct topology *topology, u
 
 static void explore(uint64_t seed, uint64_t until_ns)
 {
-    struct world *world = malloc(sizeof(*world));
+    struct world *world = calloc(1, sizeof(*world));
     uint32_t cnt = 0;
     assert_non_null(world);
     uint64_t end = fly_clock_ns() + until_ns;
@@ -692,6 +696,7 @@ static void explore(uint64_t seed, uint64_t until_ns)
                          frames[(seed + cnt / TOPOLOGY_CNT) % 4]);
     }
     print_message("%u schedules\n", cnt);
+    fly_workspace_close(&world->spare);
     free(world);
 }
 

@@ -78,7 +78,8 @@ struct fly_node {
     /* Stages and sinks. */
     void (*process)(struct fly_task *task, void *self, const struct fly_batch *batch);
     void (*tick)(struct fly_task *task, void *self); /* after fly_tick_every() */
-    /* Every input has ended, nothing is held: the place to emit final results. */
+    /* Every input has ended, and every message that came is done: the place to emit final results.
+     * What a stage still holds is of attempts that timed out. */
     void (*finish)(struct fly_task *task, void *self);
 
     /* Sources. poll emits at most `budget` roots. */

@@ -407,6 +407,67 @@ static void test_a_note_has_room_for_calls_within_calls(void **state)
     free(world);
 }
 
+/* --- I/O ------------------------------------------------------------------------------------- */
+
+enum { READ_CNT = 3000 };
+
+/* Keeps as many requests going as it may, also while an emit of it is suspended. */
+struct reader {
+    uint32_t submitted, done, refused;
+    uint8_t byte[FLY_URING_MAX * 4];
+};
+
+static void submit_all(struct fly_task *task, struct reader *reader)
+{
+    struct fly_io io = {.op = FLY_IO_READ, .fd = pipe_of(task)->workspace.fd, .bytes = 1};
+    while (reader->submitted < READ_CNT) {
+        io.buffer = &reader->byte[reader->submitted % sizeof(reader->byte)];
+        if (fly_io_submit(task, &io)) {
+            reader->refused++;
+            return;
+        }
+        reader->submitted++;
+        assert_true(reader->submitted - reader->done <= FLY_URING_MAX);
+    }
+}
+
+static enum fly_polled read_poll(struct fly_task *task, void *arg, uint32_t budget)
+{
+    struct reader *reader = arg;
+    (void)budget;
+    submit_all(task, reader);
+    return reader->done < READ_CNT ? FLY_POLL_IDLE : numbers.poll(task, NULL, budget);
+}
+
+static void read_done(struct fly_task *task, void *arg, uint64_t tag, int32_t result)
+{
+    struct reader *reader = arg;
+    (void)tag;
+    assert_int_equal(result, 1);
+    reader->done++;
+    submit_all(task, reader);
+}
+
+static void test_io_of_a_task_is_bounded(void **state)
+{
+    struct fly_node reads = numbers;
+    reads.self_bytes = sizeof(struct reader);
+    reads.poll = read_poll;
+    reads.io_done = read_done;
+    const struct pipe_node node[] = {{.type = &reads}, {.type = &sink}};
+    const struct pipe_edge edge[] = {LOCAL(0, 1, .port = 0)};
+    const struct pipe_spec spec = SPEC(node, edge, .worker_cnt = 1);
+    struct world *world = new_world(100);
+    (void)state;
+    start(world, &spec);
+    const struct reader *reader = pipe_task(&world->pipe, 0, 0)->self;
+    pipe_run(&world->pipe, 1000000);
+    assert_int_equal(reader->done, READ_CNT);
+    assert_true(reader->refused > 0);
+    finish(world);
+    free(world);
+}
+
 /* --- FLY_EXPLICIT ---------------------------------------------------------------------------- */
 
 static void end_explicitly(struct fly_task *task, struct world *world, const struct fly_msg *msg)
@@ -683,6 +744,7 @@ int main(void)
         cmocka_unit_test(test_a_detached_root_is_retried_by_nobody),
         cmocka_unit_test(test_roots_of_a_stage_are_retried_while_it_emits),
         cmocka_unit_test(test_a_note_has_room_for_calls_within_calls),
+        cmocka_unit_test(test_io_of_a_task_is_bounded),
         cmocka_unit_test(test_explicit_nodes_end_each_message),
         cmocka_unit_test(test_misuse_is_named_and_ends_the_process),
     };

@@ -1,8 +1,8 @@
 /* pipeline.h - a whole engine in one process, for tests: workers without threads, DPDK or files.
  *
- * Idea       A test lists nodes (with callbacks of its own) and edges; this makes the plan and the workspace
- *            from it and opens the workers, whose turns the test then calls in any order it likes. Time is
- *            the test's, too: each turn takes pipe->step_ns.
+ * Idea       A test lists nodes (with callbacks of its own) and edges; this makes the plan and the
+ *            workspace from it and opens the workers, whose turns the test then calls in any order
+ *            it likes. Time is the test's, too: each turn takes pipe->step_ns.
  * Owner      The thread of the test; with pipe_run_threads one thread per worker.
  * Memory     pipe_open makes it, pipe_close gives it back.
  * See also   tests/support/invariants.h, tests/unit/dataplane/worker
@@ -87,8 +87,8 @@ struct pipe {
     void *world; /* the test's own */
 };
 
-/* Plans, formats, opens. `world` is what pipe_world returns to the nodes. `adopt` (may be NULL) may change
- * the plan and the formatted workspace before the workers are opened. A refusal is returned. */
+/* Plans, formats, opens. `world` is what pipe_world returns to the nodes. `adopt` (may be NULL) may
+ * change the plan and the formatted workspace before the workers are opened. A refusal is returned. */
 int pipe_try_open(struct pipe *pipe, const struct pipe_spec *spec, void *world,
                   void (*adopt)(struct pipe *pipe));
 
@@ -99,7 +99,8 @@ void pipe_close(struct pipe *pipe);
 /* One turn of one worker; the clock moves by step_ns before. Returns its work. */
 uint32_t pipe_turn(struct pipe *pipe, uint32_t worker);
 
-/* Turns of all workers, one after the other, until all have ended; fails the test after max_turns rounds. */
+/* Turns of all workers, one after the other, until all have ended; fails the test after max_turns
+ * rounds. */
 void pipe_run(struct pipe *pipe, uint32_t max_turns);
 
 /* `turns` rounds. */

@@ -1,7 +1,8 @@
-/* race_worker.c - workers on threads of their own: frames, acks and wake-ups cross between them all the time.
+/* race_worker.c - workers on threads of their own: frames, acks and wake-ups cross between them all
+ * the time.
  *
- * Sources pause now and then, so that workers fall asleep and must be woken. In the end nothing may be lost,
- * every ledger must add up, and contents must be whole. Meant for ThreadSanitizer. */
+ * Sources pause now and then, so that workers fall asleep and must be woken. In the end nothing may
+ * be lost, every ledger must add up, and contents must be whole. Meant for ThreadSanitizer. */
 #include "support/invariants.h"
 #include "support/unit.h"
 

@@ -1,7 +1,7 @@
 /* nodes.h - the nodes that worker tests are made of, and what they remember.
  *
- * Idea       A source of numbered roots, a stage that does what the test says, a sink that remembers; all of
- *            them write into one struct per test.
+ * Idea       A source of numbered roots, a stage that does what the test says, a sink that
+ *            remembers; all of them write into one struct per test.
  */
 #ifndef TEST_WORKER_NODES_H
 #define TEST_WORKER_NODES_H
@@ -50,7 +50,8 @@ extern const struct fly_node sink, holding_sink;    /* remembers; holds all in w
 uint64_t id_of(const struct fly_msg *msg);
 struct fly_content content_of(struct world *world, struct number *number, uint64_t id);
 
-/* Opens, runs to the end, checks that nothing is left and that the ledger of node 0 adds up to `count`. */
+/* Opens, runs to the end, checks that nothing is left and that the ledger of node 0 adds up to
+ * `count`. */
 void run_all(struct world *world, const struct pipe_spec *spec);
 void start(struct world *world, const struct pipe_spec *spec);
 void finish(struct world *world);

@@ -1,4 +1,4 @@
-/* test_calls.c - what nodes may call: holding, joining, roots of their own; and what they may not. */
+/* test_calls.c - what nodes may call: holding, joining, own roots; and what they may not. */
 #include "unit/dataplane/worker/nodes.h"
 
 #include <pthread.h>
@@ -273,7 +273,7 @@ static void test_a_joined_message_ends_all_its_parents(void **state)
     }
 }
 
-/* With a pool of two and room for one root, the batch can only go on when the joined one is done. */
+/* With a pool of two and room for one root, the batch goes on only when the joined one is done. */
 static void join_each(struct fly_task *task, struct world *world, const struct fly_msg *msg)
 {
     struct number number;

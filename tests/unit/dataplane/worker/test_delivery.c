@@ -1,4 +1,5 @@
-/* test_delivery.c - the life of roots: acked when all is done, tried again, given up, taken up after a death. */
+/* test_delivery.c - the life of roots: acked when all is done, tried again, given up, taken up
+ * after a death. */
 #include "unit/dataplane/worker/nodes.h"
 
 #include "worker/restore.h"
@@ -491,7 +492,7 @@ static void test_a_root_may_be_sent_again_from_acked(void **state)
     free(world);
 }
 
-/* Retries and new roots of one turn may all be acked in it: the table of ended ids must take them. */
+/* Retries and new roots of one turn may all be acked in it: the table of ids must take them. */
 static void test_more_acks_in_a_turn_than_roots_in_flight(void **state)
 {
     static const struct pipe_node node[] = {{.type = &numbers, .max_in_flight = 4},

@@ -1,8 +1,10 @@
-/* test_explorer.c - small pipelines under random schedules, against what a message counter on the side says.
+/* test_explorer.c - small pipelines under random schedules, against what a message counter on the
+ * side says.
  *
- * Workers take their turns in random order, and at every ring and every emit the dice may run a turn of
- * another worker or suspend the emit. Each schedule must end; each attempt ends once, never while a message
- * of it lives; tasks are never re-entered; messages of one sender keep their order; nothing is left over. */
+ * Workers take their turns in random order, and at every ring and every emit the dice may run a
+ * turn of another worker or suspend the emit. Each schedule must end; each attempt ends once, never
+ * while a message of it lives; tasks are never re-entered; messages of one sender keep their order;
+ * nothing is left over. */
 #include "support/invariants.h"
 #include "support/unit.h"
 

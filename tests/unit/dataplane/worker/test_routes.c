@@ -1,4 +1,5 @@
-/* test_routes.c - where messages go: groupings, direct calls and frames, large ones, the end of a stream. */
+/* test_routes.c - where messages go: groupings, direct calls and frames, large ones, the end of a
+ * stream. */
 #include "unit/dataplane/worker/nodes.h"
 
 #define LOCAL(a, b, ...)                                                                           \
@@ -265,7 +266,6 @@ static void test_stop_stops_at_once(void **state)
 
 static void test_a_full_edge_suspends_its_sender_only(void **state)
 {
-    /* A source that floods a sink elsewhere, another one on the same worker that must get through. */
     static const struct pipe_node node[] = {{.type = &numbers, .workers = 1, .max_in_flight = 256},
                                             {.type = &stage, .workers = 1},
                                             {.type = &sink, .workers = 2}};

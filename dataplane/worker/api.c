@@ -194,6 +194,23 @@ static void check_port(struct fly_rt_task *task, uint32_t port, const char *call
         fly_misuse(task, call, "no such port");
 }
 
+/* A root that no edge can carry, so that no copy of it is of use either. */
+static bool is_too_large(const struct fly_rt_task *task, uint32_t port,
+                         const struct fly_content *content)
+{
+    uint64_t bytes = (uint64_t)content->payload_bytes + content->key_bytes + content->meta_bytes;
+    return bytes > task->port[port].max_bytes || bytes > task->largest_bytes;
+}
+
+/* It becomes a dead letter at once. */
+static void emit_too_large(struct fly_rt_task *task, struct fly_root_entry *entry,
+                           const struct fly_content *content)
+{
+    fly_count(&task->stats->errors, 1);
+    if (fly_root_dead(task, entry, FLY_REASON_TOO_LARGE))
+        fly_emit_dead_letter(task, entry, content, content->payload_bytes);
+}
+
 /* A root that this stage owns, from tick or finish. */
 static void emit_own(struct fly_rt_task *task, uint32_t port, const struct fly_content *content,
                      uint8_t flags, const char *call)
@@ -201,12 +218,17 @@ static void emit_own(struct fly_rt_task *task, uint32_t port, const struct fly_c
     if (FLY_UNLIKELY(!task->source))
         fly_misuse(task, call, "this node owns no roots: it has neither tick nor finish nor holds");
     bool keep = task->retain && !(flags & FLY_ROOT_DETACHED);
-    if (keep)
+    bool too_large = keep && is_too_large(task, port, content);
+    if (keep && !too_large)
         fly_root_wait_room(task, content);
     struct fly_root_entry *entry = fly_root_begin(task, task->own_id++);
     fly_root_count(task, 1);
     if (flags)
         atomic_store_explicit(&entry->flags, flags, memory_order_relaxed);
+    if (FLY_UNLIKELY(too_large)) {
+        emit_too_large(task, entry, content);
+        return;
+    }
     if (keep)
         fly_root_keep(task, entry, content, port);
     emit_to(task, port, &entry->anchor, NULL, content);
@@ -529,7 +551,8 @@ static FLY_NOINLINE void emit_root_slow(struct fly_rt_task *task, uint32_t port,
                                         uint64_t next, const struct fly_content *content)
 {
     check_port(task, port, "fly_emit_root");
-    if (FLY_UNLIKELY(task->retain != NULL)) {
+    bool too_large = task->retain && is_too_large(task, port, content);
+    if (FLY_UNLIKELY(task->retain != NULL && !too_large)) {
         fly_check_call(task, "fly_emit_root");
         bool in_place = (uintptr_t)content->payload - (uintptr_t)task->scratch < task->scratch_low;
         task->scratch_floor = in_place ? task->scratch_low : 0;
@@ -537,6 +560,10 @@ static FLY_NOINLINE void emit_root_slow(struct fly_rt_task *task, uint32_t port,
         task->scratch_floor = 0;
     }
     struct fly_root_entry *entry = new_root(task, id, next, content, "fly_emit_root");
+    if (FLY_UNLIKELY(too_large)) {
+        emit_too_large(task, entry, content);
+        return;
+    }
     if (FLY_UNLIKELY(task->retain != NULL))
         fly_root_keep(task, entry, content, port);
     emit_to(task, port, &entry->anchor, NULL, content);

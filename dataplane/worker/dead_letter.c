@@ -7,7 +7,8 @@
 #include <string.h>
 #include <time.h>
 
-enum { META_MAX = 1024 };
+/* Of a message that does not fit its dead letter so much is kept. */
+enum { META_MAX = 1024, BEGINNING_BYTES = 4096 };
 
 const char *fly_reason_text(const struct fly_node *node, uint32_t reason)
 {
@@ -76,15 +77,30 @@ static uint32_t describe(struct fly_rt_task *task, const struct fly_root_entry *
     return bytes;
 }
 
+/* The beginning of a message that is too large for the dead-letter edge. */
+static void cut_to_fit(const struct fly_rt_task *task, struct fly_content *dead)
+{
+    uint32_t limit = task->port[task->dead_port].max_bytes;
+    uint32_t room = limit > META_MAX ? limit - META_MAX : 0;
+    uint32_t most = room < BEGINNING_BYTES ? room : BEGINNING_BYTES;
+    if ((uint64_t)dead->payload_bytes + dead->key_bytes + dead->meta_bytes <= limit)
+        return;
+    dead->payload_bytes = dead->payload_bytes < most ? dead->payload_bytes : most;
+    dead->key = NULL;
+    dead->key_bytes = 0;
+    dead->flags &= ~(uint32_t)FLY_MSG_JSON;
+}
+
 void fly_emit_dead_letter(struct fly_rt_task *task, struct fly_root_entry *entry,
                           const struct fly_content *content, uint64_t total_bytes)
 {
     uint8_t meta[META_MAX];
     struct fly_content dead = *content;
     dead.meta = meta;
-    dead.meta_bytes =
-        describe(task, entry, total_bytes, total_bytes != content->payload_bytes, meta);
     dead.flags = (content->flags & (uint32_t)FLY_MSG_JSON) | FLY_MSG_DEAD_LETTER;
+    dead.meta_bytes = describe(task, entry, total_bytes, true, meta);
+    cut_to_fit(task, &dead);
+    dead.meta_bytes = describe(task, entry, total_bytes, total_bytes != dead.payload_bytes, meta);
     fly_port_copy(task, task->dead_port, &entry->anchor, &dead);
 }
 

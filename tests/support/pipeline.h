@@ -88,7 +88,7 @@ struct pipe {
 };
 
 /* Plans, formats, opens. `world` is what pipe_world returns to the nodes. `adopt` (may be NULL) may
- * change the plan and the formatted workspace before the workers are opened. A refusal is returned. */
+ * change the plan and the formatted workspace before the workers are opened. Returns a refusal. */
 int pipe_try_open(struct pipe *pipe, const struct pipe_spec *spec, void *world,
                   void (*adopt)(struct pipe *pipe));
 

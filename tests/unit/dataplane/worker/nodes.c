@@ -13,7 +13,7 @@ struct fly_content content_of(struct world *world, struct number *number, uint64
     uint32_t bytes = world->bytes ? world->bytes : 16;
     number->id = id;
     number->key = (uint32_t)id % (world->key_cnt ? world->key_cnt : 4);
-    memset(number->rest, (int)(id & 0xff), sizeof(number->rest));
+    memset((uint8_t *)number + 12, (int)(id & 0xff), bytes > 12 ? bytes - 12 : 0);
     return (struct fly_content){.payload = number,
                                 .payload_bytes = bytes,
                                 .key = world->key_apart ? (const void *)"apart"
@@ -24,14 +24,15 @@ struct fly_content content_of(struct world *world, struct number *number, uint64
 static void emit_number(struct fly_task *task, struct world *world, uint64_t id,
                         const struct fly_attempt *attempt)
 {
-    struct number *number = malloc(sizeof(*number));
+    struct number *number =
+        malloc(sizeof(*number) + world->bytes); /* it may be larger than usual */
     assert_non_null(number);
     struct fly_content content = content_of(world, number, id);
     if (attempt)
         fly_emit_again(task, 0, *attempt, content);
     else
         fly_emit_root(task, 0, id, id + 1, content);
-    memset(number, 0xdd, sizeof(*number)); /* the runtime must have its own */
+    memset(number, 0xdd, content.payload_bytes); /* the runtime must have its own */
     free(number);
 }
 

@@ -172,21 +172,42 @@ static void test_large_messages_arrive_whole(void **state)
         }
 }
 
-static void test_too_large_a_message_is_a_dead_letter(void **state)
+/* From a source that replays, from one whose copies are kept, and far over every limit. */
+static void run_too_large(const struct fly_node *type, uint64_t retain_bytes, uint32_t bytes)
 {
-    static const struct pipe_node node[] = {
-        {.type = &numbers, .dead_letters = 3}, {.type = &sink}, {.type = &sink}};
+    const struct pipe_node node[] = {
+        {.type = type, .dead_letters = 3, .retain_bytes = retain_bytes},
+        {.type = &sink},
+        {.type = &sink}};
     static const struct pipe_edge edge[] = {EDGE(0, 1, KEY, .max_message_bytes = 1000)};
     const struct pipe_spec spec = SPEC(node, edge, .worker_cnt = 2);
     struct world *world = new_world(5);
-    (void)state;
-    world->bytes = 1200;
+    char length[32];
+    (void)snprintf(length, sizeof(length), ";bytes=%u;", bytes);
+    world->bytes = bytes;
     run_all(world, &spec);
     assert_int_equal(world->failed_cnt, 5);
     assert_int_equal(world->dead_cnt, 5);
     assert_int_equal(world->last_reason, FLY_REASON_TOO_LARGE);
     assert_non_null(strstr(world->dead_meta, "reason=too_large;"));
+    if (bytes <= 3000) {
+        assert_int_equal(world->dead_bytes, bytes);
+        assert_null(strstr(world->dead_meta, ";bytes="));
+    } else {
+        assert_in_range(world->dead_bytes, 1000, 4096);
+        assert_non_null(strstr(world->dead_meta, length));
+    }
     free(world);
+}
+
+static void test_too_large_a_message_is_a_dead_letter(void **state)
+{
+    static const uint32_t bytes[] = {1000, 1200, 3000, 5000, PAYLOAD_MAX, 200000};
+    (void)state;
+    for (uint32_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+        run_too_large(&numbers, 0, bytes[i]);
+        run_too_large(&numbers_kept, 1 << 20, bytes[i]);
+    }
 }
 
 /* --- The end --------------------------------------------------------------------------------- */

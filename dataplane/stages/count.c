@@ -9,9 +9,6 @@
 
 #include <flyover/stage.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 enum {
     COUNT_GROUP = 32, /* index lines that are fetched at once */
     COUNT_TOP_MAX = 100000,
@@ -29,13 +26,13 @@ struct count {
     uint32_t top_used;
 };
 
-/* Keys hash as they do on `key` edges, so it does not matter which way a message came. */
-static uint32_t hash_of(const struct fly_msg *msg, const uint8_t *key, uint32_t bytes)
+/* A message without a key is counted by its payload. Hashes are those of `key` edges, so it does not
+ * matter which way a message came. */
+static uint32_t hash_of(struct fly_task *task, const struct fly_msg *msg)
 {
-    if (msg->key_hash)
-        return msg->key_hash;
-    uint64_t hash = XXH3_64bits(key, bytes);
-    return (uint32_t)(hash ^ (hash >> 32));
+    if (!msg->key)
+        return fly_key_hash(task, msg->payload, msg->payload_bytes);
+    return msg->key_hash ? msg->key_hash : fly_key_hash(task, msg->key, msg->key_bytes);
 }
 
 static void emit_count(struct fly_task *task, const struct fly_msg *parent,
@@ -85,8 +82,7 @@ static void count_process(struct fly_task *task, void *self, const struct fly_ba
         uint32_t cnt = batch->cnt - at < COUNT_GROUP ? batch->cnt - at : COUNT_GROUP;
         for (uint32_t i = 0; i < cnt; i++) {
             const struct fly_msg *msg = &batch->msg[at + i];
-            hash[i] = msg->key ? hash_of(msg, msg->key, msg->key_bytes)
-                               : hash_of(msg, msg->payload, msg->payload_bytes);
+            hash[i] = hash_of(task, msg);
             fly_count_table_prefetch(&count->table, hash[i]);
         }
         for (uint32_t i = 0; i < cnt; i++)

@@ -96,6 +96,11 @@ static uint64_t api_random(struct fly_task *pub)
     return fly_rng_next(&fly_rt(pub)->rng);
 }
 
+static uint32_t api_key_hash(const void *key, uint32_t bytes)
+{
+    return fly_hash_key(key, bytes);
+}
+
 static void api_tick_every(struct fly_task *pub, uint64_t ns)
 {
     struct fly_rt_task *task = fly_rt(pub);
@@ -622,6 +627,7 @@ const struct fly_calls *fly_api_calls(void)
         .now_ns = api_now_ns,
         .wall_ns = api_wall_ns,
         .random = api_random,
+        .key_hash = api_key_hash,
         .tick_every = api_tick_every,
         .wake_in = api_wake_in,
         .count_error = api_count_error,

@@ -56,6 +56,7 @@ struct fly_calls {
     uint64_t (*now_ns)(struct fly_task *task);
     uint64_t (*wall_ns)(struct fly_task *task);
     uint64_t (*random)(struct fly_task *task);
+    uint32_t (*key_hash)(const void *key, uint32_t bytes);
     void (*tick_every)(struct fly_task *task, uint64_t ns);
     void (*wake_in)(struct fly_task *task, uint64_t ns);
     void (*count_error)(struct fly_task *task, uint64_t cnt);
@@ -157,6 +158,12 @@ static inline uint64_t fly_wall_ns(struct fly_task *task)
 static inline uint64_t fly_random(struct fly_task *task)
 {
     return task->calls->random(task);
+}
+
+/* The hash that `key` edges put into fly_msg.key_hash: the same in every process and release. */
+static inline uint32_t fly_key_hash(struct fly_task *task, const void *key, uint32_t bytes)
+{
+    return task->calls->key_hash(key, bytes);
 }
 
 /* Calls `tick` about every `ns` from now on; 0 stops it. */

@@ -220,6 +220,14 @@ static uint64_t call_wall_ns(struct fly_task *task)
     return enter(task, "fly_wall_ns")->wall_ns;
 }
 
+static uint32_t call_key_hash(const void *key, uint32_t bytes)
+{
+    uint32_t hash = 0;
+    for (uint32_t i = 0; i < bytes; i++)
+        hash = hash * 31 + ((const uint8_t *)key)[i];
+    return hash * UINT32_C(0x9e3779b1);
+}
+
 static uint64_t call_random(struct fly_task *task)
 {
     struct fake_task *fake = enter(task, "fly_random");
@@ -445,6 +453,7 @@ static const struct fly_calls fake_calls = {
     .now_ns = call_now_ns,
     .wall_ns = call_wall_ns,
     .random = call_random,
+    .key_hash = call_key_hash,
     .tick_every = call_tick_every,
     .wake_in = call_wake_in,
     .count_error = call_count_error,

@@ -16,8 +16,8 @@
 void fly_emit_attempt(struct fly_rt_task *task, uint32_t port, struct fly_root root,
                       const struct fly_content *content);
 
-/* Emits the dead letter of an open root; total_bytes is the original length. What the edge cannot carry
- * is cut to its beginning. */
+/* Emits the dead letter of an open root; total_bytes is the original length. What the edge cannot
+ * carry is cut to its beginning. */
 void fly_emit_dead_letter(struct fly_rt_task *task, struct fly_root_entry *entry,
                           const struct fly_content *content, uint64_t total_bytes);
 

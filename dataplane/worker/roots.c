@@ -119,7 +119,7 @@ static void roots_close(struct fly_worker *worker, struct fly_note *note, uint32
     struct fly_rt_task *task = owner_of(worker, &tracker->entry[note->root[mark]]);
     const uint64_t plain = plain_word(task);
     const bool quiet = !task->acked;
-    uint64_t done_cnt = 0; /* plain ones of `task`, not yet counted */
+    uint64_t done_cnt = 0, timed_cnt = 0; /* plain ones of `task`; those whose latency is noted */
     for (uint32_t i = mark; i < cnt; i++) {
         struct fly_root_entry *entry = &tracker->entry[note->root[i]];
         if (FLY_LIKELY(quiet && ended_plainly(entry, plain, task->latency_birth))) {
@@ -129,9 +129,11 @@ static void roots_close(struct fly_worker *worker, struct fly_note *note, uint32
             continue;
         }
         /* The first of a burst sets the birth that the others are compared with. */
+        task->latency_cnt += done_cnt - timed_cnt;
+        timed_cnt = done_cnt;
         root_close(worker, entry);
     }
-    task->latency_cnt += done_cnt;
+    task->latency_cnt += done_cnt - timed_cnt;
     count_done(task, done_cnt);
     atomic_store_explicit(&note->root_cnt, mark, memory_order_release);
 }

@@ -414,6 +414,12 @@ static const struct fly_node keeper = {.name = "keeper",
                                        .poll = source_poll,
                                        .acked = source_acked,
                                        .failed = source_failed};
+/* Hears of nothing: the shortest way for roots that end well. */
+static const struct fly_node quiet = {.name = "quiet",
+                                      .kind = FLY_SOURCE,
+                                      .self_bytes = sizeof(struct self),
+                                      .poll = source_poll,
+                                      .replay = source_replay};
 static const struct fly_node stage = {.name = "stage",
                                       .kind = FLY_STAGE,
                                       .self_bytes = sizeof(struct self),
@@ -541,6 +547,22 @@ static const struct topology topologies[] = {
      3,
      3,
      {0}},
+    {"nobody listens",
+     {NODE(quiet), NODE(stage), NODE(sink)},
+     {LOCAL(0, 1), LOCAL(1, 2)},
+     3,
+     2,
+     2,
+     20,
+     {.fails = 20}},
+    {"nobody listens, by key",
+     {NODE(quiet), NODE(stage), NODE(sink)},
+     {LOCAL(0, 1), KEY(1, 2)},
+     3,
+     2,
+     2,
+     20,
+     {.fails = 20}},
     {"copies for all",
      {NODE(source), NODE(stage), NODE(sink)},
      {COPIES(0, 1), COPIES(1, 2)},
@@ -680,8 +702,9 @@ static void one_schedule(struct world *world, const struct topology *topology, u
     }
     pipe_rounds(&world->pipe, 2);
     invariants_ended(&world->pipe);
-    WORLD_HOLDS(world, world->outcome_cnt == world->root_cnt, "%u roots, of %u the source heard",
-                world->root_cnt, world->outcome_cnt);
+    const bool listens = topology->node[0].type->acked != NULL;
+    WORLD_HOLDS(world, !listens || world->outcome_cnt == world->root_cnt,
+                "%u roots, of %u the source heard", world->root_cnt, world->outcome_cnt);
     pipe_close(&world->pipe);
 }
 

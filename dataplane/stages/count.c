@@ -26,8 +26,8 @@ struct count {
     uint32_t top_used;
 };
 
-/* A message without a key is counted by its payload. Hashes are those of `key` edges, so it does not
- * matter which way a message came. */
+/* A message without a key is counted by its payload. Hashes are those of `key` edges, so it does
+ * not matter which way a message came. */
 static uint32_t hash_of(struct fly_task *task, const struct fly_msg *msg)
 {
     if (!msg->key)

@@ -264,28 +264,35 @@ static void wake(struct fly_worker *worker)
     }
 }
 
-/* Children first, then acks, then the frames: what a frame's end means must be known before it is
- * home. */
-static void publish(struct fly_worker *worker)
+static void publish_data(struct fly_worker *worker)
 {
-    bool any = false, acks_left = false;
     for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
-        struct fly_peer *peer = &worker->peer[p];
         if (p == worker->idx)
             continue;
         fly_hook_at(worker->hooks, worker, FLY_HOOK_PUSH_DATA);
-        fly_ring8_publish(&peer->data_out);
-        if (peer->outbox.cnt) {
-            fly_outbox_flush(&peer->outbox, &peer->ack_out);
-            fly_hook_at(worker->hooks, worker, FLY_HOOK_PUSH_ACKS);
-            peer->published |= fly_ring16_publish(&peer->ack_out) > 0;
-            acks_left |= peer->outbox.cnt > 0;
-        }
-        any |= peer->published | peer->back_waits;
+        fly_ring8_publish(&worker->peer[p].data_out);
     }
-    if (!any)
-        return;
-    for (uint32_t p = 0; p < worker->plan->worker_cnt && !acks_left; p++) {
+}
+
+/* True: all of them fit. */
+static bool publish_acks(struct fly_worker *worker)
+{
+    bool all = true;
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        struct fly_peer *peer = &worker->peer[p];
+        if (p == worker->idx || !peer->outbox.cnt)
+            continue;
+        fly_outbox_flush(&peer->outbox, &peer->ack_out);
+        fly_hook_at(worker->hooks, worker, FLY_HOOK_PUSH_ACKS);
+        peer->published |= fly_ring16_publish(&peer->ack_out) > 0;
+        all &= peer->outbox.cnt == 0;
+    }
+    return all;
+}
+
+static void publish_home(struct fly_worker *worker)
+{
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
         struct fly_peer *peer = &worker->peer[p];
         if (p == worker->idx || !peer->back_waits)
             continue;
@@ -294,7 +301,21 @@ static void publish(struct fly_worker *worker)
         peer->back_waits = false;
         peer->published = true;
     }
-    wake(worker);
+}
+
+/* Children first, to everybody, then acks, then the frames: what a frame's end means must be known
+ * before it is home. */
+static void publish(struct fly_worker *worker)
+{
+    publish_data(worker);
+    if (publish_acks(worker))
+        publish_home(worker);
+    for (uint32_t p = 0; p < worker->plan->worker_cnt; p++) {
+        if (p != worker->idx && worker->peer[p].published) {
+            wake(worker);
+            return;
+        }
+    }
 }
 
 /* --- Housekeeping ---------------------------------------------------------------------------- */

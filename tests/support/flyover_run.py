@@ -31,6 +31,10 @@ OK, FAILED, USAGE, IO, LATER, DENIED, CONFIG = 0, 1, 64, 74, 75, 77, 78
 tests = []
 
 
+class Ended(AssertionError):
+    """The run is over."""
+
+
 class Skip(Exception):
     """The test cannot run here; its text says why."""
 
@@ -143,7 +147,7 @@ class Run:
         """The process of the dataplane, as soon as there is one."""
         pid = wait_for(lambda: children(self.pid) or self.process.poll() is not None, "a dataplane", seconds)
         if pid is True:
-            raise AssertionError(f"it has ended: {self.wait()!r}")
+            raise Ended(f"it has ended: {self.err()}")
         self.seen.add(pid[0])
         return pid[0]
 

@@ -5,7 +5,7 @@
  * Acks       Children are anchored to their parent: its root is acked when the whole tree is done.
  * When full  Emitting never fails: the runtime suspends the call until there is room. Holding needs
  *            room that the runtime has made sure of before it calls process.
- * Misuse     Ends the process with exit code 70 and the node's and the call's name: any call
+ * Misuse     Ends the process with exit code 70, naming the node and the call: any call between
  *            between fly_reserve and fly_commit, a second use of a handle, a call outside of a
  *            callback or from another thread (which the inline part of fly_emit and fly_forward
  *            does not see).

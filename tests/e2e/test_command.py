@@ -194,16 +194,19 @@ def on_terminal(place, args, columns=100, while_running=None):
     os.close(theirs)
     shown = b""
     end = time.monotonic() + 30
-    while time.monotonic() < end:
-        if select.select([ours], [], [], 0.05)[0]:
-            try:
-                shown += os.read(ours, 65536)
-            except OSError:
-                break
-        if while_running:
-            while_running = while_running(process, shown)
-    os.close(ours)
-    out, _ = process.communicate(timeout=10)
+    try:
+        while time.monotonic() < end:
+            if select.select([ours], [], [], 0.05)[0]:
+                try:
+                    shown += os.read(ours, 65536)
+                except OSError:
+                    break
+            if while_running:
+                while_running = while_running(process, shown)
+        out, _ = process.communicate(timeout=10)
+    finally:
+        os.close(ours)
+        process.kill()
     return process.returncode, shown.decode(), out
 
 

@@ -166,8 +166,6 @@ static int add_edge(struct fly_builder *builder, const struct draft *draft)
     if (rc)
         return rc;
     add_slots(builder, edge);
-    for (uint32_t i = 0; i < builder->head.edge_cnt; i++)
-        edge->first_input += builder->node[builder->edge[i].from_node].task_cnt;
     builder->head.edge_cnt++;
     return 0;
 }

@@ -1,6 +1,7 @@
 #include "supervise/summary.h"
 
 #include "base/err.h"
+#include "stats/reason.h"
 #include "supervise/progress.h"
 
 #include <errno.h>
@@ -19,12 +20,9 @@ enum { PERCENTILE_CNT = sizeof(percentiles) / sizeof(percentiles[0]) };
 
 const char *fly_summary_reason(uint32_t reason, char *text, size_t bytes)
 {
-    static const char *const name[FLY_REASON_RUNTIME_END] = {
-        "none",      "failed", "timeout", "too_large", "crash",  "state_full",
-        "bad_input", "io",     "lost",    "corrupt",   "unsent",
-    };
-    if (reason < FLY_REASON_RUNTIME_END)
-        snprintf(text, bytes, "%s", name[reason]);
+    const char *name = fly_reason_name(reason);
+    if (name)
+        snprintf(text, bytes, "%s", name);
     else if (reason >= FLY_REASON_NODE)
         snprintf(text, bytes, "node-%u", reason - FLY_REASON_NODE);
     else
@@ -37,14 +35,10 @@ static const char *reason_name(const struct fly_summary *summary, uint32_t reaso
                                size_t bytes)
 {
     const struct fly_pipeline *pipeline = summary->pipeline;
-    for (uint32_t n = 0; reason >= FLY_REASON_NODE && n < pipeline->node_cnt; n++) {
-        const char *const *own = pipeline->node[n].type->reasons;
-        for (uint32_t i = 0; own && own[i]; i++) {
-            if (i == reason - FLY_REASON_NODE)
-                return own[i];
-        }
-    }
-    return fly_summary_reason(reason, text, bytes);
+    const char *own = NULL;
+    for (uint32_t n = 0; reason >= FLY_REASON_NODE && !own && n < pipeline->node_cnt; n++)
+        own = fly_reason_of_node(pipeline->node[n].type, reason);
+    return own ? own : fly_summary_reason(reason, text, bytes);
 }
 
 static double rate(const struct fly_summary *summary, uint64_t cnt)

@@ -17,13 +17,6 @@
 /* Record: a = the root with its worker byte replaced by the kind; b = ids, or node and reason. */
 enum fly_ack_kind { FLY_ACK_XOR, FLY_ACK_FAIL };
 
-struct fly_ack {
-    enum fly_ack_kind kind;
-    uint64_t root; /* worker byte cleared */
-    uint64_t xor_ids;
-    uint16_t reason, node;
-};
-
 static FLY_ALWAYS_INLINE struct fly_ring_pair fly_ack_xor(struct fly_root root, uint64_t xor_ids)
 {
     return (struct fly_ring_pair){(root.bits << 8 >> 8) | (uint64_t)FLY_ACK_XOR << 56, xor_ids};

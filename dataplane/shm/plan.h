@@ -85,8 +85,7 @@ struct fly_plan_edge {
     uint32_t frame_cnt; /* budget of each sending worker */
     uint32_t first_target, target_cnt; /* in the table of targets */
     uint32_t max_message_bytes;
-    uint32_t first_input; /* index of this edge's first (edge, sender) pair, see layout.h */
-    uint32_t slots;       /* index of its slot table; FLY_PLAN_NONE unless grouping is key */
+    uint32_t slots; /* index of its slot table; FLY_PLAN_NONE unless grouping is key */
 };
 
 struct fly_plan_task {

@@ -17,7 +17,6 @@ void fly_fiber_wait(struct fly_worker *worker, enum fly_wait wait)
 {
     struct fly_rt_task *base = worker->fiber_task;
     base->wait = wait;
-    base->wait_since = worker->now_ticks;
     worker->suspended_cnt++;
     fly_fiber_yield(&base->fiber);
     worker->suspended_cnt--;

@@ -1,5 +1,6 @@
 #include "worker/dead_letter.h"
 
+#include "stats/reason.h"
 #include "worker/emit.h"
 #include "worker/roots.h"
 
@@ -10,23 +11,13 @@
 /* Of a message that does not fit its dead letter so much is kept. */
 enum { META_MAX = 1024, BEGINNING_BYTES = 4096 };
 
-const char *fly_reason_text(const struct fly_node *node, uint32_t reason)
+/* Why an attempt failed; `opt_node` is where. */
+static const char *reason_text(const struct fly_node *opt_node, uint32_t reason)
 {
-    static const char *const text[] = {
-        [FLY_REASON_NONE] = "none",           [FLY_REASON_FAILED] = "failed",
-        [FLY_REASON_TIMEOUT] = "timeout",     [FLY_REASON_TOO_LARGE] = "too_large",
-        [FLY_REASON_CRASH] = "crash",         [FLY_REASON_STATE_FULL] = "state_full",
-        [FLY_REASON_BAD_INPUT] = "bad_input", [FLY_REASON_IO] = "io",
-        [FLY_REASON_LOST] = "lost",           [FLY_REASON_CORRUPT] = "corrupt",
-        [FLY_REASON_UNSENT] = "unsent",
-    };
-    if (reason < sizeof(text) / sizeof(text[0]) && text[reason])
-        return text[reason];
-    if (reason >= FLY_REASON_NODE && node && node->reasons)
-        for (uint32_t i = 0; node->reasons[i]; i++)
-            if (i == reason - FLY_REASON_NODE)
-                return node->reasons[i];
-    return "failed";
+    const char *name = fly_reason_name(reason);
+    if (!name && opt_node)
+        name = fly_reason_of_node(opt_node, reason);
+    return name ? name : "failed";
 }
 
 static void add_text(uint8_t *block, uint32_t *bytes, const char *name, const char *value)
@@ -62,7 +53,7 @@ static uint32_t describe(struct fly_rt_task *task, const struct fly_root_entry *
     uint32_t bytes = 0, node = entry->node;
     bool known = node < worker->plan->node_cnt;
     add_text(block, &bytes, FLY_META_REASON,
-             fly_reason_text(known ? worker->nodes[node] : NULL, entry->reason));
+             reason_text(known ? worker->nodes[node] : NULL, entry->reason));
     add_text(block, &bytes, FLY_META_NODE,
              known ? fly_plan_nodes(worker->plan)[node].name : task->plan->name);
     add_text(block, &bytes, FLY_META_SOURCE, task->plan->name);

@@ -21,9 +21,6 @@ void fly_emit_attempt(struct fly_rt_task *task, uint32_t port, struct fly_root r
 void fly_emit_dead_letter(struct fly_rt_task *task, struct fly_root_entry *entry,
                           const struct fly_content *content, uint64_t total_bytes);
 
-/* A reason's text; nodes' own reasons come from the descriptor of the node where it failed. */
-const char *fly_reason_text(const struct fly_node *node, uint32_t reason);
-
 /* Records what piled up for the latency histogram. */
 void fly_root_record_latency(struct fly_rt_task *task);
 

@@ -124,7 +124,6 @@ struct fly_rt_task {
     enum fly_wait wait;
     uint32_t wait_cnt;
     struct fly_feed *wait_feed;
-    uint64_t wait_since;
     enum fly_action action;
     struct fly_fiber fiber;
     void *stack;
@@ -173,10 +172,9 @@ struct fly_rt_task {
     uint64_t polled_bytes;
     uint64_t *acked;
     struct fly_failed_id *failed;
-    uint32_t acked_cnt, failed_cnt, acked_max;
+    uint32_t acked_cnt, failed_cnt;
     uint64_t latency_birth, latency_cnt;
     struct fly_restore *restore;
-    uint32_t restore_next;
     bool polled_done, idle;
     uint64_t wake_ticks; /* UINT64_MAX: none */
 

@@ -72,7 +72,7 @@ struct fly_worker {
     _Atomic uint32_t *running;
     uint64_t regime_since, idle_since, housekeeping_at;
     uint32_t turns_unpolled;
-    bool stop, drain, own_published;
+    bool stop, drain;
 };
 
 struct fly_worker_config {

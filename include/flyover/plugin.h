@@ -127,7 +127,6 @@ enum fly_reason {
     FLY_REASON_LOST,      /* its source can't send it again */
     FLY_REASON_CORRUPT,   /* a frame that does not parse */
     FLY_REASON_UNSENT,    /* its dead-letter node failed it too */
-    FLY_REASON_RUNTIME_END,
     FLY_REASON_NODE = 64, /* a node's own reasons start here */
 };
 

@@ -35,11 +35,9 @@ static int start_head(struct fly_builder *builder)
     snprintf(head->name, sizeof(head->name), "%s", builder->pipeline->name);
     snprintf(head->instance, sizeof(head->instance), "%s",
              instance ? instance : builder->pipeline->name);
-    head->idle = builder->options->opt_idle ? *builder->options->opt_idle : options->idle;
+    head->idle = options->idle;
     head->flush_ns = or_preset(options->flush_ns, FLY_BUILD_FLUSH_NS);
-    head->drain_timeout_ns =
-        or_preset(builder->options->drain_timeout_ns,
-                  or_preset(options->drain_timeout_ns, FLY_BUILD_DRAIN_TIMEOUT_NS));
+    head->drain_timeout_ns = or_preset(options->drain_timeout_ns, FLY_BUILD_DRAIN_TIMEOUT_NS);
     head->idle_spin_ns = FLY_BUILD_IDLE_SPIN_NS;
     head->frame_bytes = fly_align_up(or_preset(options->frame_bytes, FLY_BUILD_FRAME_BYTES), 64);
     if (head->frame_bytes < FLY_PLAN_FRAME_BYTES_MIN ||

@@ -46,10 +46,8 @@ enum {
 
 /* What the command line says beyond the pipeline file. */
 struct fly_build_options {
-    struct fly_cores cores;    /* to run on; empty: all that this process may use */
-    const char *instance;      /* NULL: the pipeline's name */
-    const uint32_t *opt_idle;  /* enum fly_idle; NULL: the pipeline's */
-    uint64_t drain_timeout_ns; /* 0: the pipeline's */
+    struct fly_cores cores; /* to run on; empty: all that this process may use */
+    const char *instance;   /* NULL: the pipeline's name */
 };
 
 struct fly_built {

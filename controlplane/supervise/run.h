@@ -36,12 +36,10 @@ enum fly_log_level { FLY_LOG_ERROR, FLY_LOG_WARNING, FLY_LOG_INFO, FLY_LOG_DEBUG
 
 /* A zeroed struct means all defaults but the log level. */
 struct fly_run_options {
-    struct fly_cores cores;    /* empty: all that the process may use */
-    const char *opt_instance;  /* NULL: the pipeline's name, with -2, -3... if that one runs */
-    const uint32_t *opt_idle;  /* enum fly_idle; NULL: the pipeline's */
-    uint64_t duration_ns;      /* 0: until the sources end */
-    uint64_t drain_timeout_ns; /* 0: the pipeline's */
-    bool json;                 /* the summary as JSON on stdout; else as text on stderr, if that is
+    struct fly_cores cores;   /* empty: all that the process may use */
+    const char *opt_instance; /* NULL: the pipeline's name, with -2, -3... if that one runs */
+    uint64_t duration_ns;     /* 0: until the sources end */
+    bool json;                /* the summary as JSON on stdout; else as text on stderr, if that is
                                 * a terminal or progress is asked for */
     bool json_log;
     enum fly_progress progress;

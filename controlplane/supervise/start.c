@@ -59,9 +59,7 @@ static void look_at_nodes(struct fly_runner *runner)
 static int make_plan(struct fly_runner *runner)
 {
     struct fly_build_options options = {.cores = runner->options->cores,
-                                        .instance = runner->instance.name,
-                                        .opt_idle = runner->options->opt_idle,
-                                        .drain_timeout_ns = runner->options->drain_timeout_ns};
+                                        .instance = runner->instance.name};
     int rc = fly_plan_build(runner->pipeline, &options, &runner->built);
     if (rc)
         return rc;

@@ -229,7 +229,7 @@ static FLY_NOINLINE void lane_put_large(struct fly_rt_task *task, struct fly_lan
         frame->target = lane->target;
     }
     msg->anchor->xor_ids ^= fly_chain_write(worker->frame, index, cnt, frame_bytes,
-                                            fly_anchor_root(msg->anchor).bits, msg);
+                                            fly_anchor_name(worker, msg->anchor).bits, msg);
     lane->feed->free_cnt -= cnt;
     fly_gauge(&lane->feed->stats->in_use, lane->feed->frame_cnt - lane->feed->free_cnt);
     if (lane->local)
@@ -242,8 +242,8 @@ static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane
 {
     uint32_t key_at = fly_key_at(msg);
     perhaps_suspend(task, lane->feed);
-    bool new_run = !lane->writer.frame || !lane->writer.run ||
-                   lane->run_root != fly_anchor_root(msg->anchor).bits;
+    uint64_t root = fly_anchor_name(task->worker, msg->anchor).bits;
+    bool new_run = !lane->writer.frame || !lane->writer.run || lane->run_root != root;
     uint64_t need = fly_frame_need(msg, key_at, new_run);
     if (FLY_UNLIKELY(!lane->writer.frame ||
                      need > (uint64_t)(lane->writer.end - lane->writer.at))) {
@@ -256,7 +256,6 @@ static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane
         lane_open(task, lane);
         new_run = true;
     }
-    uint64_t root = fly_anchor_root(msg->anchor).bits;
     uint64_t id = fly_frame_append(&lane->writer, root, msg, key_at, new_run);
     if (new_run) {
         msg->anchor->xor_ids ^= id;
@@ -274,10 +273,10 @@ static void lane_put_all(struct fly_rt_task *task, struct fly_lane *lane, const 
 /* --- Routing a batch ------------------------------------------------------------------------- */
 
 static void lane_deliver(struct fly_rt_task *task, struct fly_lane *lane, struct fly_msg *msg,
-                         uint32_t cnt)
+                         uint32_t cnt, uint64_t bytes)
 {
     perhaps_suspend(task, lane->feed);
-    if (lane->local && fly_call_direct(lane->local, msg, cnt)) {
+    if (lane->local && fly_call_direct(lane->local, msg, cnt, bytes)) {
         fly_count(&lane->feed->stats->direct, cnt);
         return;
     }
@@ -313,25 +312,26 @@ static void deliver_picked(struct fly_rt_task *task, struct fly_out_edge *edge, 
         for (uint32_t i = start[l]; edge->lane[l].local && i < start[l + 1]; i++)
             task->local[local_cnt++] = msg[order[i]];
         if (local_cnt)
-            lane_deliver(task, &edge->lane[l], task->local, local_cnt);
+            lane_deliver(task, &edge->lane[l], task->local, local_cnt,
+                         fly_payload_bytes(task->local, local_cnt));
     }
 }
 
 static void edge_deliver(struct fly_rt_task *task, struct fly_out_edge *edge, struct fly_msg *msg,
-                         uint32_t cnt)
+                         uint32_t cnt, uint64_t bytes)
 {
     switch (edge->pick) {
     case FLY_PICK_ONE:
-        lane_deliver(task, &edge->lane[edge->only], msg, cnt);
+        lane_deliver(task, &edge->lane[edge->only], msg, cnt, bytes);
         break;
     case FLY_PICK_ALL:
         for (uint32_t i = 0; i < edge->lane_cnt; i++)
-            lane_deliver(task, &edge->lane[i], msg, cnt);
+            lane_deliver(task, &edge->lane[i], msg, cnt, bytes);
         break;
     case FLY_PICK_KEY:
         fly_route_by_key(msg, cnt, edge->slots, task->pick);
         if (edge->lane_cnt == 1)
-            lane_deliver(task, &edge->lane[0], msg, cnt);
+            lane_deliver(task, &edge->lane[0], msg, cnt, bytes);
         else
             deliver_picked(task, edge, msg, cnt);
         break;
@@ -342,8 +342,8 @@ static void edge_deliver(struct fly_rt_task *task, struct fly_out_edge *edge, st
     }
 }
 
-/* Fails the messages that are over the port's limit and closes the gaps; returns how many are
- * left. */
+/* Fails the messages that are over the port's limit, if there are any, and closes the gaps; returns
+ * how many are left. */
 static FLY_NOINLINE uint32_t drop_too_large(struct fly_rt_task *task, struct fly_out_port *port,
                                             struct fly_msg *msg, uint32_t cnt)
 {
@@ -363,23 +363,27 @@ void fly_port_flush(struct fly_rt_task *task, uint32_t idx)
     struct fly_port *pub = &task->pub.port[idx];
     struct fly_out_port *port = &task->port[idx];
     uint32_t cnt = pub->cnt;
-    uint64_t bytes = 0, largest = 0;
+    uint64_t bytes = 0;
+    uint32_t bits = 0; /* no length is above it */
     if (!cnt)
         return;
+    if (task->pub.root_cnt)
+        fly_roots_hand_on(task);
     for (uint32_t i = 0; i < cnt; i++) {
-        uint64_t all =
-            (uint64_t)pub->msg[i].payload_bytes + pub->msg[i].key_bytes + pub->msg[i].meta_bytes;
-        bytes += pub->msg[i].payload_bytes;
-        largest = all > largest ? all : largest;
+        const struct fly_msg *msg = &pub->msg[i];
+        bytes += msg->payload_bytes;
+        bits |= msg->payload_bytes | msg->key_bytes | msg->meta_bytes;
     }
     fly_count(&task->stats->out, cnt);
     fly_count(&task->stats->bytes_out, bytes);
-    if (FLY_UNLIKELY(largest > port->max_bytes) && port->edge_cnt)
+    if (FLY_UNLIKELY(3 * (uint64_t)bits > port->max_bytes) && port->edge_cnt) {
         cnt = drop_too_large(task, port, pub->msg, cnt);
+        bytes = fly_payload_bytes(pub->msg, cnt);
+    }
     for (uint32_t e = 0; e < port->edge_cnt && cnt; e++) {
         fly_count(&port->edge[e].feed->stats->messages, cnt);
         fly_count(&port->edge[e].feed->stats->bytes, bytes);
-        edge_deliver(task, &port->edge[e], pub->msg, cnt);
+        edge_deliver(task, &port->edge[e], pub->msg, cnt, bytes);
     }
     pub->cnt = 0;
 }

@@ -167,9 +167,11 @@ struct fly_rt_task {
     struct fly_root_range range;
     struct fly_blocks *retain;
     uint32_t replay_head, replay_tail, replay_cnt;
-    uint32_t poll_budget; /* roots that the running poll may still emit */
-    uint32_t polled_cnt;  /* emitted by it, and not yet counted */
+    uint32_t poll_budget;  /* roots that the running poll may emit, but for those with a copy */
+    uint32_t polled_cnt;   /* emitted by it with a copy, and not yet counted */
+    uint32_t root_counted; /* of the others, how many are counted */
     uint64_t polled_bytes;
+    uint64_t poll_ticks; /* when it began */
     uint64_t *acked;
     struct fly_failed_id *failed;
     uint32_t acked_cnt, failed_cnt;
@@ -196,6 +198,15 @@ struct fly_rt_task {
     struct fly_histogram *histogram;
     struct fly_rng rng;
 };
+
+/* What the payloads of some messages sum up to. */
+static inline uint64_t fly_payload_bytes(const struct fly_msg *msg, uint32_t cnt)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < cnt; i++)
+        bytes += msg[i].payload_bytes;
+    return bytes;
+}
 
 static inline struct fly_rt_task *fly_rt(struct fly_task *task)
 {

@@ -185,6 +185,8 @@ static int open_memory(struct fly_rt_task *task)
     task->order = zeroed(FLY_BATCH_MAX, sizeof(*task->order));
     task->io_done = zeroed(FLY_URING_MAX, sizeof(*task->io_done));
     task->self = zeroed(1, task->node->self_bytes);
+    task->pub.root_id = task->note->fresh_id;
+    task->pub.root_anchor = (uint8_t *)task->note->fresh;
     bool enough =
         task->batch && task->local && task->pick && task->order && task->io_done && task->self;
     return enough ? 0 : out_of_memory();

@@ -15,7 +15,7 @@
 #include "base/mix.h"
 #include "io/uring.h"
 #include "msg/blocks.h"
-#include "msg/frame.h"
+#include "msg/frame_write.h"
 #include "worker/hold.h"
 #include "worker/layout.h"
 #include "worker/note.h"
@@ -30,7 +30,6 @@ struct fly_rt_task;
 struct fly_lane {
     struct fly_frame_writer writer;
     struct fly_rt_task *local; /* receiver on this worker; NULL: elsewhere */
-    uint64_t run_root;         /* root of the open run */
     uint32_t target, worker;
     uint32_t frame_idx; /* of the open frame */
     uint32_t open_idx;  /* place in the worker's list of lanes with an open frame */
@@ -134,7 +133,6 @@ struct fly_rt_task {
     struct fly_msg *batch;        /* FLY_BATCH_MAX messages read from a frame */
     uint32_t batch_at, batch_cnt; /* given to process, and read */
     uint16_t *pick;               /* lane of each message of a batch being routed */
-    uint16_t *order;              /* the batch's messages, lane by lane */
     struct fly_msg *local;        /* the part of it for a task of this worker */
 
     /* Output. The last port is the one for dead letters, where the node has them. */

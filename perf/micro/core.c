@@ -14,7 +14,7 @@
 #include "ack/wheel.h"
 #include "base/clock.h"
 #include "msg/blocks.h"
-#include "msg/frame.h"
+#include "msg/frame_write.h"
 
 enum { ROUND_MAX = 99, SLOT_CNT = 4096, FRAME_BYTES = 8192, BATCH = 32, STEP_CNT = 1 << 20 };
 enum { RING_SLOTS = 4096, BLOCK_CNT = 4096, PAYLOAD_MAX = 1024 };
@@ -43,11 +43,12 @@ static FLY_ALWAYS_INLINE uint64_t encode(struct bench *bench, uint32_t payload_b
         fly_frame_open(&writer, bench->frame, FRAME_BYTES, cnt, 0);
         for (uint32_t i = 0;; i++, cnt++) {
             bool new_run = i % run_msgs == 0;
-            uint32_t key_at = fly_key_at(&msg);
-            if (fly_frame_need(&msg, key_at, new_run) > (uint64_t)(writer.end - writer.at))
+            struct fly_shape shape = fly_shape_of(&msg);
+            if (fly_frame_need(shape, new_run) > (uint64_t)(writer.end - writer.at))
                 break;
-            bench->sum += fly_frame_append(&writer, cnt, &msg, key_at, new_run);
+            bench->sum += fly_frame_append(&writer, cnt + 1, &msg, shape, new_run);
         }
+        fly_frame_finish(&writer);
     }
     return cnt;
 }

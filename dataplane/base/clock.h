@@ -51,6 +51,17 @@ static FLY_ALWAYS_INLINE void fly_pause(void)
 #endif
 }
 
+/* Fetches the line at `at` to write it: it need not be valid memory. The compiler's own only reads
+ * where not every processor of the build's baseline can do more; this is a no-op on those. */
+static FLY_ALWAYS_INLINE void fly_prefetch_write(const void *at)
+{
+#if defined(__x86_64__)
+    __asm__ __volatile__("prefetchw (%0)" : : "r"(at));
+#else
+    __builtin_prefetch(at, 1);
+#endif
+}
+
 static FLY_ALWAYS_INLINE uint64_t fly_ticks_to_ns(const struct fly_clock_rate *rate, uint64_t ticks)
 {
     return (uint64_t)(((fly_u128)ticks * rate->ns_per_tick_q32) >> 32);

@@ -81,6 +81,7 @@ static FLY_ALWAYS_INLINE bool read_one(struct fly_frame_reader *reader, struct f
     left -= sizeof(wire);
     if (content > left || fly_align_up(content, FLY_FRAME_ALIGN) > left)
         return false;
+    __builtin_prefetch(reader->at + FLY_FRAME_AHEAD);
     reader->at += sizeof(wire) + fly_align_up(content, FLY_FRAME_ALIGN);
     return true;
 }

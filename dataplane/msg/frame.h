@@ -27,6 +27,7 @@ enum {
     FLY_FRAME_BYTES_MIN = 512,
     FLY_FRAME_BYTES_MAX = 32768, /* lengths inside a frame fit 16 bits */
     FLY_FRAME_ALIGN = 8,         /* of runs and messages, so that headers are read in place */
+    FLY_FRAME_AHEAD = 512, /* lines so many bytes on are fetched: the other core had them last */
 };
 
 struct fly_frame {

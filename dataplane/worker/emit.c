@@ -265,6 +265,7 @@ static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane
             return;
         new_run = true;
     }
+    fly_prefetch_write(writer->at + FLY_FRAME_AHEAD);
     uint64_t id = fly_frame_append(writer, root, msg, shape, new_run);
     if (new_run)
         msg->anchor->xor_ids ^= id;
@@ -326,13 +327,16 @@ static void deliver_picked(struct fly_rt_task *task, struct fly_out_edge *edge, 
         if (!edge->lane[l].local)
             continue;
         uint32_t local_cnt = 0;
+        uint64_t bytes = 0;
         fly_route_mask(task->pick, cnt, (uint16_t)l, mask);
-        for (uint32_t i = 0; i < FLY_BATCH_MAX; i += 64)
-            for (uint64_t bits = mask[i / 64]; bits; bits &= bits - 1)
-                task->local[local_cnt++] = msg[i + (uint32_t)__builtin_ctzll(bits)];
+        for (uint32_t i = 0; i < FLY_BATCH_MAX; i += 64) {
+            for (uint64_t bits = mask[i / 64]; bits; bits &= bits - 1) {
+                task->local[local_cnt] = msg[i + (uint32_t)__builtin_ctzll(bits)];
+                bytes += task->local[local_cnt++].payload_bytes;
+            }
+        }
         if (local_cnt)
-            lane_deliver(task, &edge->lane[l], task->local, local_cnt,
-                         fly_payload_bytes(task->local, local_cnt));
+            lane_deliver(task, &edge->lane[l], task->local, local_cnt, bytes);
     }
 }
 

@@ -186,8 +186,7 @@ static int open_memory(struct fly_rt_task *task)
     task->self = zeroed(1, task->node->self_bytes);
     task->pub.root_id = task->note->fresh_id;
     task->pub.root_anchor = (uint8_t *)task->note->fresh;
-    bool enough =
-        task->batch && task->local && task->pick && task->io_done && task->self;
+    bool enough = task->batch && task->local && task->pick && task->io_done && task->self;
     return enough ? 0 : out_of_memory();
 }
 

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* A message of the loops is a cache line. */
-enum { FLY_LOOP_MESSAGE_BYTES = 64, FLY_LOOP_BATCH = 32 };
+enum { FLY_LOOP_MESSAGE_BYTES = 64 };
 
 struct fly_loop_result {
     uint64_t item_cnt;

@@ -8,20 +8,22 @@
 
 #include <string.h>
 
+enum { BATCH = 32 };
+
 struct message {
     FLY_ALIGNED(FLY_CACHE_LINE) uint8_t payload[FLY_LOOP_MESSAGE_BYTES];
 };
 
 /* The batches between the three, and what is known of each message. */
 struct batch {
-    struct message message[FLY_LOOP_BATCH];
-    uint32_t bytes[FLY_LOOP_BATCH];
+    struct message message[BATCH];
+    uint32_t bytes[BATCH];
 };
 
 static FLY_ALWAYS_INLINE void generate(struct batch *batch, const struct message *template,
                                        uint64_t first)
 {
-    for (uint64_t i = 0; i < FLY_LOOP_BATCH; i++) {
+    for (uint64_t i = 0; i < BATCH; i++) {
         uint64_t number = first + i;
         batch->message[i] = *template;
         memcpy(batch->message[i].payload, &number, sizeof(number));
@@ -31,7 +33,7 @@ static FLY_ALWAYS_INLINE void generate(struct batch *batch, const struct message
 
 static FLY_ALWAYS_INLINE void pass_on(struct batch *to, const struct batch *from)
 {
-    for (uint32_t i = 0; i < FLY_LOOP_BATCH; i++) {
+    for (uint32_t i = 0; i < BATCH; i++) {
         to->message[i] = from->message[i];
         to->bytes[i] = from->bytes[i];
     }
@@ -40,7 +42,7 @@ static FLY_ALWAYS_INLINE void pass_on(struct batch *to, const struct batch *from
 static FLY_ALWAYS_INLINE uint64_t drop(const struct batch *batch)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < FLY_LOOP_BATCH; i++)
+    for (uint32_t i = 0; i < BATCH; i++)
         sum += batch->bytes[i] + batch->message[i].payload[0];
     return sum;
 }
@@ -57,7 +59,7 @@ static FLY_ALWAYS_INLINE uint64_t run(struct batch *made, struct batch *passed, 
     uint64_t sum = 0;
     memset(template.payload, 'x', FLY_LOOP_MESSAGE_BYTES);
     for (uint64_t i = 0; i < batch_cnt; i++) {
-        generate(made, &template, i * FLY_LOOP_BATCH);
+        generate(made, &template, i * BATCH);
         hand_over();
         pass_on(passed, made);
         hand_over();
@@ -90,7 +92,7 @@ static uint64_t expected(uint64_t cnt)
 struct fly_loop_result fly_loop_identity(uint64_t message_cnt)
 {
     struct batch made, passed;
-    uint64_t batch_cnt = (message_cnt + FLY_LOOP_BATCH - 1) / FLY_LOOP_BATCH;
+    uint64_t batch_cnt = (message_cnt + BATCH - 1) / BATCH;
     uint64_t (*loop)(struct batch *, struct batch *, uint64_t) = run_portable;
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx2"))
@@ -99,6 +101,6 @@ struct fly_loop_result fly_loop_identity(uint64_t message_cnt)
     uint64_t begin_ns = fly_clock_ns();
     uint64_t sum = loop(&made, &passed, batch_cnt);
     uint64_t ns = fly_clock_ns() - begin_ns;
-    FLY_CHECK(sum == expected(batch_cnt * FLY_LOOP_BATCH), "messages were lost or changed");
-    return (struct fly_loop_result){batch_cnt * FLY_LOOP_BATCH, ns, sum};
+    FLY_CHECK(sum == expected(batch_cnt * BATCH), "messages were lost or changed");
+    return (struct fly_loop_result){batch_cnt * BATCH, ns, sum};
 }

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOT_CNT = 4096, SLOT_MASK = SLOT_CNT - 1, WINDOW = 16384, BATCH = FLY_LOOP_BATCH };
+enum { SLOT_CNT = 4096, SLOT_MASK = SLOT_CNT - 1, WINDOW = 16384, BATCH = 64 };
 enum { UPDATES_PER_MESSAGE = 3 };
 
 struct message {

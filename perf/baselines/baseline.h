@@ -147,17 +147,34 @@ static inline void baseline_end(void)
     fflush(stdout);
 }
 
+#define BASELINE_PAGE_BYTES ((size_t)2 << 20)
+
+/* What is mapped for `bytes`: whole large pages, and one more to be aligned within. */
+static inline size_t baseline_mapped(size_t bytes)
+{
+    return (bytes + 2 * BASELINE_PAGE_BYTES - 1) / BASELINE_PAGE_BYTES * BASELINE_PAGE_BYTES;
+}
+
 /* Zeroed memory in large pages where the kernel has them; all of it is there already. */
 static inline void *baseline_memory(size_t bytes)
 {
-    size_t page = (size_t)2 << 20, all = (bytes + page - 1) / page * page;
-    uint8_t *at = mmap(NULL, all + page, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t all = baseline_mapped(bytes);
+    uint8_t *at =
+        mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     FLY_CHECK(at != MAP_FAILED, "no memory for %zu bytes", bytes);
-    at += (page - (uintptr_t)at % page) % page;
-    madvise(at, all, MADV_HUGEPAGE);
-    memset(at, 0, all);
-    return at;
+    size_t before =
+        (BASELINE_PAGE_BYTES - (uintptr_t)at % BASELINE_PAGE_BYTES) % BASELINE_PAGE_BYTES;
+    if (before)
+        munmap(at, before);
+    madvise(at + before, all - before, MADV_HUGEPAGE);
+    memset(at + before, 0, bytes);
+    return at + before;
+}
+
+/* Gives it back, but for less than a large page of addresses. */
+static inline void baseline_free(void *memory, size_t bytes)
+{
+    munmap(memory, baseline_mapped(bytes) - BASELINE_PAGE_BYTES);
 }
 
 /* A file in memory, with a page of zeros behind its last byte. */

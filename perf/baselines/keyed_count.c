@@ -2,9 +2,9 @@
  * The baseline of keyed counting.
  *
  * Keys are the numbers that `generate` makes its keys of, k0, k1 and so on, at random from the same
- * seed. They are counted as the numbers that they are, 64 bits each, in a table with open addressing
- * that is large enough from the start and lies in large pages; of each burst of 32 the places are
- * fetched before the first is looked at.
+ * seed. They are counted as the numbers that they are, 64 bits each, in a table with open
+ * addressing that is large enough from the start and lies in large pages; of each burst of 32 the
+ * places are fetched while the burst before is counted.
  *
  *   baseline_keyed_count [-r ROUNDS] [-n MESSAGES] [-k KEYS] [-z EXPONENT] [-s SEED] [-o FILE]
  *

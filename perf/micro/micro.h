@@ -1,7 +1,7 @@
 /* micro.h - the small steps that every message is made of, measured one by one.
  *
- * Idea       A group has what its steps work on; a step does its work some hundred thousand times and
- *            says how often. Rounds go over all steps in turn, so that a noisy minute hits all.
+ * Idea       A group has what its steps work on; a step does its work some hundred thousand times
+ *            and says how often. Rounds go over all steps in turn, so that a noisy minute hits all.
  * Owner      One thread; steps between two threads make the other one themselves.
  * See also   micro.c (the table of groups)
  */
@@ -15,8 +15,8 @@
 
 enum { MICRO_STEP_CNT = 1 << 19 }; /* about as often as a step is done in a round */
 
-/* Where the two cores of a step were, as far as a message between them can tell. On virtual machines
- * that changes by a factor of five within a second. */
+/* Where the two cores of a step were, as far as a message between them can tell. On virtual
+ * machines that changes by a factor of five within a second. */
 enum micro_place { MICRO_ONE, MICRO_NEAR, MICRO_FAR, MICRO_CHANGING, MICRO_PLACE_CNT };
 
 struct micro_sample {

@@ -1,6 +1,6 @@
-/* The SPSC ring against rte_ring, element by element: bursts of 1, 8 and 32 elements of 8 bytes, 1,024
- * slots, between two pinned threads and in one. Each run of two threads lies between two probes of
- * the way between the cores. */
+/* The SPSC ring against rte_ring, element by element: bursts of 1, 8 and 32 elements of 8 bytes,
+ * 1,024 slots, between two pinned threads and in one. Each run of two threads lies between two
+ * probes of the way between the cores. */
 #include "micro.h"
 
 #include "base/err.h"

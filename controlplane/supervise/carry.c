@@ -103,6 +103,24 @@ static struct fly_state_root carried(const struct fly_open_root *open,
     return root;
 }
 
+/* Adds what a dead poll had emitted and not entered: those go on as open roots, and the source
+ * behind them. */
+static uint32_t add_fresh(const struct fly_workspace *workspace, const struct fly_layout *layout,
+                          uint32_t task, struct fly_state_root *kept, uint32_t max_cnt,
+                          uint64_t *position)
+{
+    struct fly_restore_fresh fresh;
+    uint32_t cnt = fly_restore_fresh(workspace, layout, task, &fresh);
+    if (!cnt || cnt > max_cnt)
+        return 0;
+    for (uint32_t i = 0; i < cnt; i++)
+        kept[i] = (struct fly_state_root){.id = fresh.id[i],
+                                          .attempts = fresh.running,
+                                          .flags = fresh.running ? FLY_RESTORE_SUSPECT : 0};
+    *position = fresh.next;
+    return cnt;
+}
+
 static int carry_task(struct fly_carry *carry, const struct fly_workspace *workspace,
                       const struct fly_layout *layout, uint32_t idx,
                       const struct suspects *opt_suspects)
@@ -124,6 +142,9 @@ static int carry_task(struct fly_carry *carry, const struct fly_workspace *works
         if (open[i].id < position)
             kept[kept_cnt++] = carried(&open[i], opt_suspects);
     }
+    if (!rc && opt_suspects)
+        kept_cnt +=
+            add_fresh(workspace, layout, idx, kept + kept_cnt, max_cnt - kept_cnt, &position);
     if (!rc)
         rc = set_roots(&carry->task[idx], kept, kept_cnt);
     if (!rc) {
@@ -202,8 +223,11 @@ uint64_t fly_carry_abandoned(const struct fly_carry *carry, const struct fly_wor
     struct fly_open_root *open = malloc(max_cnt * sizeof(*open));
     uint64_t cnt = 0;
     for (uint32_t i = 0; open && i < carry->task_cnt; i++) {
-        if (fly_plan_tasks(plan)[i].node == node && !carry->can_go_on[i])
-            cnt += fly_restore_open_roots(workspace, layout, i, open, max_cnt);
+        if (fly_plan_tasks(plan)[i].node != node || carry->can_go_on[i])
+            continue;
+        struct fly_restore_fresh fresh;
+        cnt += fly_restore_open_roots(workspace, layout, i, open, max_cnt) +
+               fly_restore_fresh(workspace, layout, i, &fresh);
     }
     free(open);
     return cnt;

@@ -11,6 +11,7 @@ void fly_tracker_init(struct fly_tracker *tracker, uint32_t worker, uint32_t inc
         atomic_init(&entry->anchor.root, root.bits);
         entry->anchor.block = UINT32_MAX;
         atomic_init(&entry->state, FLY_ROOT_FREE);
+        atomic_init(&entry->attempts, 1);
     }
 }
 

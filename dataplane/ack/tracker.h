@@ -42,7 +42,8 @@ enum {
 };
 
 /* All fields are read by another process only after the owner's death, or through
- * fly_tracker_scan. */
+ * fly_tracker_scan. In a free slot xor_ids and flags are 0 and attempts is 1, so that the next root
+ * need not write them. */
 struct fly_root_entry {
     struct fly_anchor anchor; /* root: name of the current attempt; block: copy kept for retries */
     _Atomic uint64_t id;      /* the source's */
@@ -111,13 +112,10 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *fly_tracker_begin(struct fly_tra
     struct fly_root_entry *entry = &tracker->entry[range->free_head];
     range->free_head = entry->next;
     range->free_cnt--;
-    entry->anchor.xor_ids = 0;
     entry->birth_ticks = ticks;
     entry->clock_ms = clock_ms;
     /* Releases: who sees one of these sees the new name, too. Partner: look() in tracker.c. */
     atomic_store_explicit(&entry->id, id, memory_order_release);
-    atomic_store_explicit(&entry->flags, 0, memory_order_release);
-    atomic_store_explicit(&entry->attempts, 1, memory_order_release);
     fly_root_set(entry, FLY_ROOT_OPEN);
     return entry;
 }
@@ -141,6 +139,10 @@ static FLY_ALWAYS_INLINE void fly_tracker_free(struct fly_tracker *tracker,
     entry->next = range->free_head;
     range->free_head = (uint32_t)(entry - tracker->entry);
     range->free_cnt++;
+    /* As new for the next root. Releases: who sees one of these sees the new name, too. */
+    entry->anchor.xor_ids = 0;
+    atomic_store_explicit(&entry->flags, 0, memory_order_release);
+    atomic_store_explicit(&entry->attempts, 1, memory_order_release);
 }
 
 /* The entry that holds exactly this attempt, emitted or being emitted; NULL: late or foreign. */

@@ -48,12 +48,14 @@ struct fly_words {
 #if defined(__x86_64__) && !FLY_SANITIZED
 static FLY_ALWAYS_INLINE struct fly_words fly_load_masked(const uint8_t *from, size_t bytes)
 {
-    uint64_t low_mask = bytes >= 8 ? UINT64_MAX : (UINT64_C(1) << (bytes * 8)) - 1;
-    uint64_t high_mask = bytes <= 8 ? 0 : UINT64_MAX >> (8 * (16 - bytes));
-    struct fly_words words;
+    /* 16 bytes of ones and 16 of zeros: from 16 - n on, n of ones come first. */
+    static const uint8_t ones[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                     255, 255, 255, 255, 255, 255, 255, 255};
+    struct fly_words words, mask;
     __asm__("" : "+r"(from)); /* the compiler must not reason about the object that `from` is in */
     memcpy(&words, from, sizeof(words));
-    return (struct fly_words){words.low & low_mask, words.high & high_mask};
+    memcpy(&mask, ones + 16 - bytes, sizeof(mask));
+    return (struct fly_words){words.low & mask.low, words.high & mask.high};
 }
 #endif
 

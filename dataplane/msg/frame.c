@@ -36,6 +36,28 @@ bool fly_frame_next_run(struct fly_frame_reader *reader, struct fly_root *root, 
     return true;
 }
 
+/* The rest of a message whose header says more; `left` bytes follow at `at`. Returns what it takes
+ * of them, or UINT64_MAX: it lies. */
+static uint64_t read_more(const struct fly_wire_msg *wire, const uint8_t *at, uint64_t left,
+                          struct fly_msg *msg)
+{
+    struct fly_wire_more more;
+    if (left < sizeof(more))
+        return UINT64_MAX;
+    memcpy(&more, at, sizeof(more));
+    bool apart = more.key_at == FLY_KEY_APART, none = more.key_at == FLY_KEY_NONE;
+    if (!apart && !none && (uint32_t)more.key_at + more.key_bytes > wire->payload_bytes)
+        return UINT64_MAX;
+    msg->payload = at + sizeof(more);
+    msg->meta_bytes = more.meta_bytes;
+    msg->key_bytes = none ? 0 : more.key_bytes;
+    msg->key = none    ? NULL
+               : apart ? msg->payload + wire->payload_bytes + more.meta_bytes
+                       : msg->payload + more.key_at;
+    return sizeof(more) + (uint64_t)wire->payload_bytes + more.meta_bytes +
+           (apart ? more.key_bytes : 0);
+}
+
 /* One message at reader->at; false: it does not fit into its run. */
 static FLY_ALWAYS_INLINE bool read_one(struct fly_frame_reader *reader, struct fly_msg *msg)
 {
@@ -44,27 +66,22 @@ static FLY_ALWAYS_INLINE bool read_one(struct fly_frame_reader *reader, struct f
     if (left < sizeof(wire))
         return false;
     memcpy(&wire, reader->at, sizeof(wire));
-    const uint8_t *payload = reader->at + sizeof(wire);
-    bool apart = wire.key_at == FLY_KEY_APART;
-    uint64_t content =
-        (uint64_t)wire.payload_bytes + wire.meta_bytes + (apart ? wire.key_bytes : 0);
-    uint64_t bytes = sizeof(wire) + fly_align_up(content, FLY_FRAME_ALIGN);
-    if (bytes > left)
-        return false;
-    if (!apart && wire.key_at != FLY_KEY_NONE &&
-        (uint32_t)wire.key_at + wire.key_bytes > wire.payload_bytes)
-        return false;
-    msg->payload = payload;
-    msg->key = wire.key_at == FLY_KEY_NONE ? NULL
-               : apart                     ? payload + wire.payload_bytes + wire.meta_bytes
-                                           : payload + wire.key_at;
+    bool whole = wire.form & FLY_FORM_KEY_IS_PAYLOAD;
+    uint64_t content = wire.payload_bytes;
+    msg->payload = reader->at + sizeof(wire);
+    msg->key = whole ? msg->payload : NULL;
     msg->payload_bytes = wire.payload_bytes;
-    msg->key_bytes = wire.key_at == FLY_KEY_NONE ? 0 : wire.key_bytes;
-    msg->meta_bytes = wire.meta_bytes;
+    msg->key_bytes = whole ? wire.payload_bytes : 0;
+    msg->meta_bytes = 0;
     msg->key_hash = wire.key_hash;
     msg->flags = wire.flags;
     msg->reserved = 0;
-    reader->at += bytes;
+    if (FLY_UNLIKELY(wire.form & FLY_FORM_MORE))
+        content = read_more(&wire, msg->payload, left - sizeof(wire), msg);
+    left -= sizeof(wire);
+    if (content > left || fly_align_up(content, FLY_FRAME_ALIGN) > left)
+        return false;
+    reader->at += sizeof(wire) + fly_align_up(content, FLY_FRAME_ALIGN);
     return true;
 }
 

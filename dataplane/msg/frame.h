@@ -1,5 +1,4 @@
-/* frame.h - the fixed-size buffer that carries messages across an edge, and how it is written and
- * read.
+/* frame.h - the fixed-size buffer that carries messages across an edge, and how it is read.
  *
  * Idea       A frame holds runs: consecutive messages of one attempt share a run header, so
  *            tracking costs per run. A run's edge id is mix(the frame's seed, run index): never
@@ -11,7 +10,7 @@
  *            and a frame that does not parse yields what was whole before the bad place.
  * Large      A message that needs more than one frame travels in a chain, a frame's `next` naming
  *            the following one; its first frame starts with a run of one message, as always.
- * See also   tests/unit/dataplane/msg/test_frame.c, tests/fuzz/fuzz_frame.c
+ * See also   frame_write.h; tests/unit/dataplane/msg/test_frame.c, tests/fuzz/fuzz_frame.c
  */
 #ifndef FLY_MSG_FRAME_H
 #define FLY_MSG_FRAME_H
@@ -56,13 +55,25 @@ struct fly_run {
 enum { FLY_KEY_NONE = 0xffff, FLY_KEY_APART = 0xfffe }; /* else its offset in the payload */
 
 struct fly_wire_msg {
+    uint32_t key_hash;
     uint16_t payload_bytes;
+    uint8_t form;
+    uint8_t flags; /* of the message */
+    /* fly_wire_more if the form says so; payload, metadata, key when apart; padded to
+     * FLY_FRAME_ALIGN */
+};
+
+/* Most messages have no key or are their own key, and no metadata. */
+enum {
+    FLY_FORM_KEY_IS_PAYLOAD = 1 << 0,
+    FLY_FORM_MORE = 1 << 1,
+};
+
+struct fly_wire_more {
     uint16_t key_bytes;
     uint16_t key_at;
     uint16_t meta_bytes;
-    uint32_t flags;
-    uint32_t key_hash;
-    /* payload, metadata, key when apart; padded to FLY_FRAME_ALIGN */
+    uint16_t reserved;
 };
 
 /* The header of a message that takes a chain; its bytes follow through the frames. */
@@ -101,113 +112,6 @@ static FLY_ALWAYS_INLINE uint64_t fly_msg_content_bytes(const struct fly_msg *ms
 {
     return (uint64_t)msg->payload_bytes + msg->meta_bytes +
            (key_at == FLY_KEY_APART ? msg->key_bytes : 0);
-}
-
-/* An open frame being filled. */
-struct fly_frame_writer {
-    struct fly_frame *frame; /* NULL: none open */
-    struct fly_run *run;     /* the open run; NULL before the first */
-    uint8_t *at, *end;
-};
-
-/* Starts filling `frame` (capacity `bytes`). */
-static inline void fly_frame_open(struct fly_frame_writer *writer, struct fly_frame *frame,
-                                  uint64_t bytes, uint64_t seed, uint64_t ticks)
-{
-    frame->seed = seed;
-    frame->open_ticks = ticks;
-    frame->next = FLY_FRAME_NONE;
-    frame->run_cnt = 0;
-    frame->msg_cnt = 0;
-    frame->used_bytes = 0;
-    frame->chain_bytes = 0;
-    *writer = (struct fly_frame_writer){frame, NULL, frame->data, frame->data + bytes};
-}
-
-/* Bytes that a message takes, a new run's header included. */
-static FLY_ALWAYS_INLINE uint64_t fly_frame_need(const struct fly_msg *msg, uint32_t key_at,
-                                                 bool new_run)
-{
-    return (new_run ? sizeof(struct fly_run) : 0) + sizeof(struct fly_wire_msg) +
-           ((fly_msg_content_bytes(msg, key_at) + FLY_FRAME_ALIGN - 1) &
-            ~(uint64_t)(FLY_FRAME_ALIGN - 1));
-}
-
-static FLY_ALWAYS_INLINE void fly_copy_small(uint8_t *to, const void *from, uint32_t bytes)
-{
-    const uint8_t *src = from;
-    if (FLY_LIKELY(bytes >= 8)) {
-        memcpy(to, src, bytes);
-        return;
-    }
-    if (bytes >= 4) {
-        memcpy(to + bytes - 4, src + bytes - 4, 4);
-        memcpy(to, src, 4);
-    } else if (bytes) {
-        to[0] = src[0];
-        to[bytes / 2] = src[bytes / 2];
-        to[bytes - 1] = src[bytes - 1];
-    }
-}
-
-enum { FLY_COPY_WIDE = 16 };
-
-/* Copies `bytes` to a place with at least `room` bytes. Short contents of random length cost a
- * mispredicted branch or two each; so where a page cannot end in between and there is room, 16
- * bytes are moved whatever the length. */
-#if defined(__x86_64__) && !FLY_SANITIZED
-static FLY_ALWAYS_INLINE void fly_copy_into(uint8_t *to, uint64_t room, const uint8_t *from,
-                                            uint32_t bytes)
-{
-    bool same_page = ((uintptr_t)from & 4095) <= 4096 - FLY_COPY_WIDE;
-    if (FLY_LIKELY(bytes <= FLY_COPY_WIDE && room >= FLY_COPY_WIDE && same_page)) {
-        typedef long long wide __attribute__((vector_size(FLY_COPY_WIDE), aligned(1), may_alias));
-        *(wide *)(void *)to = *(const wide *)(const void *)from;
-        return;
-    }
-    fly_copy_small(to, from, bytes);
-}
-#else
-static inline void fly_copy_into(uint8_t *to, uint64_t room, const uint8_t *from, uint32_t bytes)
-{
-    (void)room;
-    fly_copy_small(to, from, bytes);
-}
-#endif
-
-/* Appends a message to the open run, or to a new one when `new_run`; there must be room
- * (fly_frame_need). Returns the new run's edge id, which the caller must register, or 0. */
-static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writer, uint64_t root,
-                                                   const struct fly_msg *msg, uint32_t key_at,
-                                                   bool new_run)
-{
-    struct fly_frame *frame = writer->frame;
-    uint64_t id = 0;
-    if (new_run) {
-        writer->run = (struct fly_run *)(void *)writer->at;
-        *writer->run = (struct fly_run){.root = root};
-        writer->at += sizeof(struct fly_run);
-        id = fly_run_id(frame->seed, frame->run_cnt++);
-    }
-    struct fly_wire_msg *wire = (struct fly_wire_msg *)(void *)writer->at;
-    *wire = (struct fly_wire_msg){(uint16_t)msg->payload_bytes,
-                                  (uint16_t)msg->key_bytes,
-                                  (uint16_t)key_at,
-                                  (uint16_t)msg->meta_bytes,
-                                  msg->flags,
-                                  msg->key_hash};
-    uint8_t *data = (uint8_t *)(wire + 1);
-    fly_copy_into(data, (uint64_t)(writer->end - data), msg->payload,
-                  msg->payload_bytes + msg->meta_bytes);
-    if (key_at == FLY_KEY_APART)
-        fly_copy_small(data + msg->payload_bytes + msg->meta_bytes, msg->key, msg->key_bytes);
-    uint64_t bytes = fly_frame_need(msg, key_at, false);
-    writer->at += bytes;
-    writer->run->bytes += (uint32_t)bytes;
-    writer->run->msg_cnt++;
-    frame->msg_cnt++;
-    frame->used_bytes = (uint32_t)(writer->at - frame->data);
-    return id;
 }
 
 /* Reading a frame, a batch at a time. The copies of used_bytes and run_cnt are taken once: the

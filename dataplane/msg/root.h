@@ -43,14 +43,15 @@ static inline uint32_t fly_root_attempt(struct fly_root root)
 /* The name of the slot's next attempt. */
 static inline struct fly_root fly_root_next(struct fly_root root)
 {
-    uint32_t attempt = (fly_root_attempt(root) + 1) & 0x0fffffff;
-    uint64_t rest = root.bits & ~UINT64_C(0x0fffffff);
-    return (struct fly_root){rest | (attempt ? attempt : 1)};
+    if (FLY_LIKELY(fly_root_attempt(root) != 0x0fffffff))
+        return (struct fly_root){root.bits + 1};
+    return (struct fly_root){(root.bits & ~UINT64_C(0x0fffffff)) | 1};
 }
 
 /* What messages are anchored to while a call works on them: the attempt, and the XOR of the edge
  * ids of what was emitted for it so far. A root being emitted is anchored to its own line of the
- * tracker; what came in a frame or from a hold to a cell of the running call (worker/note.h). */
+ * tracker or, when a poll emitted it, to a line of the running call that has no name at first; what
+ * came in a frame or from a hold to a cell of that call (worker/note.h). */
 struct fly_anchor {
     _Atomic uint64_t root;
     uint64_t xor_ids;

@@ -28,6 +28,11 @@ _Static_assert(FLY_SLOT_CNT == 1 << 10, "the slot is the top ten bits");
 /* Hashes the keys of a batch into the messages and looks up each one's target. */
 void fly_route_by_key(struct fly_msg *msg, uint32_t cnt, const uint16_t *slots, uint16_t *target);
 
+/* Sets the bits in `mask` (FLY_ROUTE_MASKS words) of those of `cnt` messages whose target is
+ * `target`. All FLY_ROUTE_MAX targets are read. */
+enum { FLY_ROUTE_MAX = 128, FLY_ROUTE_MASKS = FLY_ROUTE_MAX / 64 };
+void fly_route_mask(const uint16_t *targets, uint32_t cnt, uint16_t target, uint64_t *mask);
+
 /* A random target for each message. */
 void fly_route_random(struct fly_rng *rng, uint32_t cnt, uint32_t target_cnt, uint16_t *target);
 

@@ -1,7 +1,7 @@
 /* count.c - how many messages each key had: at the end, every so often, or at each message.
  *
  * A batch is worked off in groups: first the index lines of the whole group are fetched, then its
- * keys are counted, so that misses of the cache overlap.
+ * entries are looked up, then it is counted, so that misses of the cache overlap.
  */
 #include "stages/count_table.h"
 #include "stages/stages.h"
@@ -10,7 +10,8 @@
 #include <flyover/stage.h>
 
 enum {
-    COUNT_GROUP = 32, /* index lines that are fetched at once */
+    COUNT_GROUP = 32, /* keys whose lines are fetched at once */
+    COUNT_CACHED_BYTES = 256 << 10,
     COUNT_TOP_MAX = 100000,
 };
 
@@ -28,7 +29,7 @@ struct count {
 
 /* A message without a key is counted by its payload. Hashes are those of `key` edges, so it does
  * not matter which way a message came. */
-static uint32_t hash_of(struct fly_task *task, const struct fly_msg *msg)
+static inline uint32_t hash_of(struct fly_task *task, const struct fly_msg *msg)
 {
     if (!msg->key)
         return fly_key_hash(task, msg->payload, msg->payload_bytes);
@@ -62,31 +63,41 @@ static void emit_count(struct fly_task *task, const struct fly_msg *parent,
                                     .flags = FLY_MSG_JSON});
 }
 
-static void count_one(struct fly_task *task, struct count *count, const struct fly_msg *msg,
-                      uint32_t hash)
+static inline void count_one(struct fly_task *task, struct count *count,
+                             struct fly_count_entry *opt_probed, const struct fly_msg *msg,
+                             uint32_t hash)
 {
     const uint8_t *key = msg->key ? msg->key : msg->payload;
     uint32_t bytes = msg->key ? msg->key_bytes : msg->payload_bytes;
-    struct fly_count_entry *entry = fly_count_table_add(&count->table, key, bytes, hash);
+    struct fly_count_entry *entry =
+        fly_count_table_add(&count->table, opt_probed, key, bytes, hash);
     if (!entry)
         fly_fail(task, msg, FLY_REASON_STATE_FULL);
     else if (count->emit == COUNT_EACH_CHANGE)
         emit_count(task, msg, entry);
 }
 
+static void count_group(struct fly_task *task, struct count *count, const struct fly_msg *msg,
+                        uint32_t cnt)
+{
+    uint32_t hash[COUNT_GROUP];
+    struct fly_count_entry *probed[COUNT_GROUP];
+    for (uint32_t i = 0; i < cnt; i++)
+        hash[i] = hash_of(task, &msg[i]);
+    if (count->table.used_bytes > COUNT_CACHED_BYTES)
+        for (uint32_t i = 0; i < cnt; i++)
+            fly_count_table_prefetch(&count->table, hash[i]);
+    for (uint32_t i = 0; i < cnt; i++)
+        probed[i] = fly_count_table_probe(&count->table, hash[i]);
+    for (uint32_t i = 0; i < cnt; i++)
+        count_one(task, count, probed[i], &msg[i], hash[i]);
+}
+
 static void count_process(struct fly_task *task, void *self, const struct fly_batch *batch)
 {
-    struct count *count = self;
-    uint32_t hash[COUNT_GROUP];
     for (uint32_t at = 0; at < batch->cnt; at += COUNT_GROUP) {
-        uint32_t cnt = batch->cnt - at < COUNT_GROUP ? batch->cnt - at : COUNT_GROUP;
-        for (uint32_t i = 0; i < cnt; i++) {
-            const struct fly_msg *msg = &batch->msg[at + i];
-            hash[i] = hash_of(task, msg);
-            fly_count_table_prefetch(&count->table, hash[i]);
-        }
-        for (uint32_t i = 0; i < cnt; i++)
-            count_one(task, count, &batch->msg[at + i], hash[i]);
+        uint32_t left = batch->cnt - at;
+        count_group(task, self, &batch->msg[at], left < COUNT_GROUP ? left : COUNT_GROUP);
     }
 }
 

@@ -287,8 +287,9 @@ static uint64_t emit_fixed(struct fly_task *task, const struct generate *generat
                            uint32_t budget)
 {
     uint64_t seq = generate->next, step = generate->step;
+    const struct fly_content same = generate->same;
     for (uint32_t i = 0; i < budget && seq < end; i++, seq += step)
-        fly_emit_root(task, 0, seq, seq + step, generate->same);
+        fly_emit_root(task, 0, seq, seq + step, same);
     return seq;
 }
 

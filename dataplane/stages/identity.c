@@ -6,8 +6,7 @@
 static void identity_process(struct fly_task *task, void *self, const struct fly_batch *batch)
 {
     (void)self;
-    for (uint32_t i = 0; i < batch->cnt; i++)
-        fly_forward(task, 0, &batch->msg[i]);
+    fly_forward_batch(task, 0, batch);
 }
 
 const struct fly_node fly_identity_node = {

@@ -114,41 +114,52 @@ static inline uint64_t bits_between(uint64_t bits, uint32_t from, uint32_t to)
     return bits >> from << (64 - (to - from));
 }
 
-static void split_words(struct fly_task *task, const struct split *split, const struct fly_msg *msg)
-{
-    const uint8_t *start = NULL; /* of the word we are in */
-    bool upper = false;          /* in an earlier block of it */
-    for (uint32_t at = 0; at < msg->payload_bytes; at += 64) {
-        uint32_t bytes = msg->payload_bytes - at < 64 ? msg->payload_bytes - at : 64;
-        const uint8_t *block = msg->payload + at;
-        struct split_bits bits = bits_of(block, bytes);
-        uint64_t changes = bits.word ^ (bits.word << 1 | (start != NULL));
-        uint32_t from = 0; /* where the word begins in this block */
-        for (; changes; changes &= changes - 1) {
-            uint32_t i = (uint32_t)__builtin_ctzll(changes);
-            if (!start) {
-                start = block + i;
-                from = i;
-                continue;
-            }
-            upper |= i > from && bits_between(bits.upper, from, i);
-            emit_part(task, msg, start, (uint32_t)(block + i - start), upper && split->lowercase);
-            start = NULL;
-            upper = false;
-        }
-        upper |= start && bits.upper >> from;
-    }
-    if (start)
-        emit_part(task, msg, start, (uint32_t)(msg->payload + msg->payload_bytes - start),
-                  upper && split->lowercase);
-}
-
 static bool has_upper(const uint8_t *at, uint32_t bytes)
 {
     for (uint32_t i = 0; i < bytes; i++)
         if (at[i] >= 'A' && at[i] <= 'Z')
             return true;
     return false;
+}
+
+/* A word that fills 64 bytes or more: returns where it ends. */
+static uint32_t split_long_word(struct fly_task *task, const struct split *split,
+                                const struct fly_msg *msg, uint32_t from)
+{
+    uint32_t to = from;
+    while (to < msg->payload_bytes && msg->payload[to] > 0x20)
+        to++;
+    bool lower = split->lowercase && has_upper(msg->payload + from, to - from);
+    emit_part(task, msg, msg->payload + from, to - from, lower);
+    return to;
+}
+
+/* Emits the words that end within [from, from + bytes), 64 at most; returns where to go on: behind
+ * them, or at the start of a word that is cut off. */
+static inline uint32_t split_block(struct fly_task *task, const struct split *split,
+                                   const struct fly_msg *msg, uint32_t from, uint32_t bytes)
+{
+    const uint8_t *block = msg->payload + from;
+    struct split_bits bits = bits_of(block, bytes);
+    uint64_t starts = bits.word & ~(bits.word << 1);
+    uint64_t ends = ~bits.word & (bits.word << 1);
+    uint64_t upper = split->lowercase ? bits.upper : 0;
+    for (; ends; starts &= starts - 1, ends &= ends - 1) {
+        uint32_t start = (uint32_t)__builtin_ctzll(starts), end = (uint32_t)__builtin_ctzll(ends);
+        emit_part(task, msg, block + start, end - start, upper && bits_between(upper, start, end));
+    }
+    return from + (starts ? (uint32_t)__builtin_ctzll(starts) : bytes);
+}
+
+static void split_words(struct fly_task *task, const struct split *split, const struct fly_msg *msg)
+{
+    uint32_t at = 0, left;
+    while ((left = msg->payload_bytes - at) > 0) {
+        /* Less than 64 bytes: there the last word's end is a bit, too. */
+        uint32_t next = split_block(task, split, msg, at, left < 64 ? left : 64);
+        bool stuck = next == at;
+        at = stuck ? split_long_word(task, split, msg, at) : next;
+    }
 }
 
 static void split_by(struct fly_task *task, const struct split *split, const struct fly_msg *msg,

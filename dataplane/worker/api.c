@@ -390,8 +390,8 @@ static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
         fly_misuse(task, "fly_hold", "the node does not declare that it holds");
     account(task, msg, "fly_hold");
     bool token = what == FLY_HOLD_TOKEN;
-    if (token && fly_hold_find(task->held, task->last_token) &&
-        task->last_token_root == fly_anchor_root(msg->anchor).bits)
+    uint64_t root = fly_anchor_name(task->worker, msg->anchor).bits;
+    if (token && fly_hold_find(task->held, task->last_token) && task->last_token_root == root)
         return task->last_token;
     if (FLY_UNLIKELY(!task->held->free_cnt))
         fly_misuse(task, "fly_hold", "more messages are held than the call was given room for");
@@ -402,10 +402,10 @@ static struct fly_held api_hold(struct fly_task *pub, const struct fly_msg *msg,
     }
     uint64_t id = fly_rng_next(&task->worker->rng) | 1;
     msg->anchor->xor_ids ^= id;
-    struct fly_held held = fly_hold_add(task->held, fly_anchor_root(msg->anchor).bits, id, block);
+    struct fly_held held = fly_hold_add(task->held, root, id, block);
     if (token) {
         task->last_token = held;
-        task->last_token_root = fly_anchor_root(msg->anchor).bits;
+        task->last_token_root = root;
     }
     fly_gauge(&task->stats->held, task->held->total - task->held->free_cnt);
     return held;
@@ -505,9 +505,10 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *new_root(struct fly_rt_task *tas
                                                          const char *call)
 {
     fly_check_call(task, call);
-    if (FLY_UNLIKELY(!task->poll_budget))
+    fly_roots_enter(task); /* positions go up */
+    if (FLY_UNLIKELY(task->poll_budget <= task->pub.root_cnt))
         fly_misuse(task, call, "outside of poll, or more roots than its budget");
-    task->poll_budget--;
+    fly_roots_allow(task, task->poll_budget - 1);
     task->polled_cnt++;
     task->polled_bytes += content->payload_bytes;
     struct fly_root_entry *entry = fly_root_begin(task, id);
@@ -516,45 +517,11 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *new_root(struct fly_rt_task *tas
     return entry;
 }
 
-/* The common case in one piece: a source's poll, nothing kept or copied, room everywhere. False:
- * nothing was done. */
-static FLY_ALWAYS_INLINE bool emit_root_fast(struct fly_rt_task *task, uint32_t port, uint64_t id,
-                                             uint64_t next, const struct fly_content *content)
+/* What the inline part leaves: contents to be copied or kept, a full port, misuse. */
+static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint64_t next,
+                          const struct fly_content *content)
 {
-    struct fly_worker *worker = task->worker;
-    struct fly_note *note = task->note;
-    struct fly_port *pub = &task->pub.port[port];
-    uint32_t root_cnt = atomic_load_explicit(&note->root_cnt, memory_order_relaxed);
-    if (!FLY_LIKELY(worker->poller == task && worker->thread == __builtin_thread_pointer() &&
-                    port < task->plan->port_cnt && content->flags & FLY_MSG_STABLE &&
-                    !content->meta && !task->retain && task->poll_budget && task->range.free_cnt &&
-                    root_cnt < FLY_CELLS_MAX && pub->cnt < FLY_BATCH_MAX))
-        return false;
-    note->root[root_cnt] = task->range.free_head;
-    struct fly_root_entry *entry =
-        fly_tracker_begin(worker->tracker, &task->range, id, worker->now_ticks, worker->clock_ms);
-    fly_hook_begins(worker->hooks, worker, entry);
-    atomic_store_explicit(&note->root_cnt, root_cnt + 1, memory_order_release);
-    atomic_store_explicit(&task->source->position, next, memory_order_release);
-    task->poll_budget--;
-    task->polled_cnt++;
-    task->polled_bytes += content->payload_bytes;
-    struct fly_msg *msg = &pub->msg[pub->cnt++];
-    msg->payload = content->payload;
-    msg->key = content->key;
-    msg->anchor = &entry->anchor;
-    msg->payload_bytes = content->payload_bytes;
-    msg->key_bytes = content->key ? content->key_bytes : 0;
-    msg->meta_bytes = 0;
-    msg->key_hash = 0;
-    msg->flags = content->flags & ~(uint32_t)FLY_MSG_STABLE;
-    msg->reserved = 0;
-    return true;
-}
-
-static FLY_NOINLINE void emit_root_slow(struct fly_rt_task *task, uint32_t port, uint64_t id,
-                                        uint64_t next, const struct fly_content *content)
-{
+    struct fly_rt_task *task = fly_rt(pub);
     check_port(task, port, "fly_emit_root");
     bool too_large = task->retain && is_too_large(task, port, content);
     if (FLY_UNLIKELY(task->retain != NULL && !too_large)) {
@@ -572,13 +539,6 @@ static FLY_NOINLINE void emit_root_slow(struct fly_rt_task *task, uint32_t port,
     if (FLY_UNLIKELY(task->retain != NULL))
         fly_root_keep(task, entry, content, port);
     emit_to(task, port, &entry->anchor, NULL, content);
-}
-
-static void api_emit_root(struct fly_task *pub, uint32_t port, uint64_t id, uint64_t next,
-                          const struct fly_content *content)
-{
-    if (FLY_UNLIKELY(!emit_root_fast(fly_rt(pub), port, id, next, content)))
-        emit_root_slow(fly_rt(pub), port, id, next, content);
 }
 
 static void api_emit_dead(struct fly_task *pub, uint64_t id, uint64_t next, uint32_t reason,

@@ -10,7 +10,6 @@ static void note_running(struct fly_worker *worker, const struct fly_rt_task *ba
     atomic_store_explicit(worker->running, base ? base->idx : FLY_RUNNING_NONE,
                           memory_order_release);
     worker->fiber_task = (struct fly_rt_task *)(uintptr_t)base;
-    worker->poller = base && base->action == FLY_ACT_POLL ? worker->fiber_task : NULL;
 }
 
 void fly_fiber_wait(struct fly_worker *worker, enum fly_wait wait)
@@ -46,12 +45,9 @@ static uint32_t hold_room(const struct fly_rt_task *task, const struct fly_msg *
 /* --- Calls ----------------------------------------------------------------------------------- */
 
 static FLY_ALWAYS_INLINE void call_process(struct fly_rt_task *task, const struct fly_msg *msg,
-                                           uint32_t cnt)
+                                           uint32_t cnt, uint64_t bytes)
 {
     struct fly_batch batch = {msg, cnt};
-    uint64_t bytes = 0;
-    for (uint32_t i = 0; i < cnt; i++)
-        bytes += msg[i].payload_bytes;
     fly_count(&task->stats->in, cnt);
     fly_count(&task->stats->bytes_in, bytes);
     fly_count(&task->stats->calls, 1);
@@ -78,7 +74,7 @@ static FLY_ALWAYS_INLINE void spoil(const struct fly_msg *msg, uint32_t cnt)
     (void)cnt;
 }
 
-bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt)
+bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt, uint64_t bytes)
 {
     struct fly_worker *worker = task->worker;
     struct fly_rt_task *base = worker->fiber_task, *caller = base->inner;
@@ -91,7 +87,7 @@ bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt
     task->busy++;
     task->occupied = true;
     base->inner = task;
-    call_process(task, msg, cnt);
+    call_process(task, msg, cnt, bytes);
     struct fly_note_mark top = fly_note_mark(base->note);
     if (FLY_UNLIKELY(top.cell != task->mark.cell || top.root != task->mark.root))
         fly_note_close(base, task->mark);
@@ -231,7 +227,7 @@ static void act_input(struct fly_rt_task *task)
         uint32_t at = task->batch_at;
         struct fly_note_mark mark = fly_note_mark(task->note);
         task->batch_at += cnt;
-        call_process(task, &task->batch[at], cnt);
+        call_process(task, &task->batch[at], cnt, fly_payload_bytes(&task->batch[at], cnt));
         spoil(&task->batch[at], cnt);
         /* What the call took or emitted by itself is done; it may be what keeps the pool full. */
         if (task->batch_at < task->batch_cnt)
@@ -254,12 +250,13 @@ static void act_poll(struct fly_rt_task *task)
 {
     uint32_t free_cnt = task->range.free_cnt;
     uint32_t budget = free_cnt < FLY_BATCH_MAX ? free_cnt : FLY_BATCH_MAX;
-    task->poll_budget = budget;
+    fly_roots_allow(task, budget);
+    task->poll_ticks = task->worker->now_ticks;
     fly_gauge(&task->source->has_position, 1);
     fly_count(&task->stats->calls, 1);
     enum fly_polled polled = task->node->poll(&task->pub, task->self, budget);
     fly_roots_count_polled(task);
-    task->poll_budget = 0;
+    fly_roots_allow(task, 0);
     task->idle = polled == FLY_POLL_IDLE;
     task->polled_done |= polled == FLY_POLL_DONE;
 }
@@ -317,6 +314,8 @@ static void act(void *arg)
     fly_task_flush(task);
     task->scratch_low = 0;
     fly_note_close(task, task->mark);
+    if (task->action == FLY_ACT_POLL)
+        fly_roots_close_polled(task);
 }
 
 static void run(struct fly_rt_task *task)

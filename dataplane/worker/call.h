@@ -11,8 +11,8 @@
 #include "worker/worker.h"
 
 /* Calls `task` over a batch on the running fiber; false: it must be queued instead. Messages are
- * done when it returns. */
-bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt);
+ * done when it returns. `bytes` is the sum of their payloads. */
+bool fly_call_direct(struct fly_rt_task *task, struct fly_msg *msg, uint32_t cnt, uint64_t bytes);
 
 /* Suspends the running fiber until its condition (set by the caller in the base task) holds. */
 void fly_fiber_wait(struct fly_worker *worker, enum fly_wait wait);

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+_Static_assert((int)FLY_ROUTE_MAX == (int)FLY_BATCH_MAX, "a batch is routed at once");
+
 /* --- Frames ---------------------------------------------------------------------------------- */
 
 void fly_wait_frames(struct fly_rt_task *task, struct fly_feed *feed, uint32_t cnt)
@@ -57,7 +59,7 @@ static void lane_forget(struct fly_worker *worker, struct fly_lane *lane)
     struct fly_lane *last = worker->open[--worker->open_cnt];
     worker->open[lane->open_idx] = last;
     last->open_idx = lane->open_idx;
-    lane->writer.frame = NULL;
+    lane->writer = (struct fly_frame_writer){.root = FLY_ROOT_NONE};
 }
 
 /* Hands a filled frame to its receiver. */
@@ -80,6 +82,7 @@ void fly_lane_send(struct fly_worker *worker, struct fly_lane *lane)
     if (!lane->writer.frame)
         return;
     uint32_t idx = lane->frame_idx;
+    fly_frame_finish(&lane->writer);
     lane_forget(worker, lane);
     frame_send(worker, lane, idx);
 }
@@ -193,11 +196,9 @@ void fly_task_send_eos(struct fly_rt_task *task)
 }
 
 /* Where a schedule of a test suspends an emit that has room. */
-static FLY_ALWAYS_INLINE void perhaps_suspend(struct fly_rt_task *task, struct fly_feed *feed)
+static void suspend(struct fly_rt_task *task, struct fly_feed *feed)
 {
     struct fly_rt_task *base = task->worker->fiber_task;
-    if (!fly_hook_suspends(task->worker->hooks, task->worker))
-        return;
     base->wait_feed = feed;
     base->wait_cnt = 0;
     fly_fiber_wait(task->worker, FLY_WAIT_FRAMES);
@@ -229,7 +230,7 @@ static FLY_NOINLINE void lane_put_large(struct fly_rt_task *task, struct fly_lan
         frame->target = lane->target;
     }
     msg->anchor->xor_ids ^= fly_chain_write(worker->frame, index, cnt, frame_bytes,
-                                            fly_anchor_root(msg->anchor).bits, msg);
+                                            fly_anchor_name(worker, msg->anchor).bits, msg);
     lane->feed->free_cnt -= cnt;
     fly_gauge(&lane->feed->stats->in_use, lane->feed->frame_cnt - lane->feed->free_cnt);
     if (lane->local)
@@ -237,101 +238,119 @@ static FLY_NOINLINE void lane_put_large(struct fly_rt_task *task, struct fly_lan
     frame_send(worker, lane, index[0]);
 }
 
-static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane *lane,
-                                       const struct fly_msg *msg)
+/* For a message that does not fit: opens the next frame. False: it was sent in a chain. */
+static FLY_NOINLINE bool lane_next(struct fly_rt_task *task, struct fly_lane *lane,
+                                   const struct fly_msg *msg, struct fly_shape shape)
 {
-    uint32_t key_at = fly_key_at(msg);
-    perhaps_suspend(task, lane->feed);
-    bool new_run = !lane->writer.frame || !lane->writer.run ||
-                   lane->run_root != fly_anchor_root(msg->anchor).bits;
-    uint64_t need = fly_frame_need(msg, key_at, new_run);
-    if (FLY_UNLIKELY(!lane->writer.frame ||
-                     need > (uint64_t)(lane->writer.end - lane->writer.at))) {
-        need = fly_frame_need(msg, key_at, true);
-        if (need > task->worker->plan->frame_bytes) {
-            lane_put_large(task, lane, msg);
+    if (fly_frame_need(shape, true) > task->worker->plan->frame_bytes) {
+        lane_put_large(task, lane, msg);
+        return false;
+    }
+    fly_lane_send(task->worker, lane);
+    lane_open(task, lane);
+    return true;
+}
+
+static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane *lane,
+                                       struct fly_frame_writer *writer, const struct fly_msg *msg)
+{
+    uint64_t root = fly_anchor_name(task->worker, msg->anchor).bits;
+    bool new_run = writer->root != root;
+    struct fly_shape shape = fly_shape_of(msg);
+    if (FLY_UNLIKELY(fly_frame_need(shape, new_run) > (uint64_t)(writer->end - writer->at))) {
+        lane->writer = *writer;
+        bool more = lane_next(task, lane, msg, shape);
+        *writer = lane->writer;
+        if (!more)
             return;
-        }
-        fly_lane_send(task->worker, lane);
-        lane_open(task, lane);
         new_run = true;
     }
-    uint64_t root = fly_anchor_root(msg->anchor).bits;
-    uint64_t id = fly_frame_append(&lane->writer, root, msg, key_at, new_run);
-    if (new_run) {
+    uint64_t id = fly_frame_append(writer, root, msg, shape, new_run);
+    if (new_run)
         msg->anchor->xor_ids ^= id;
-        lane->run_root = root;
+}
+
+/* Puts the messages whose bits are set into a lane. The writer is kept in registers meanwhile. */
+static void lane_put_masked(struct fly_rt_task *task, struct fly_lane *lane,
+                            const struct fly_msg *msg, const uint64_t *mask)
+{
+    struct fly_frame_writer writer = lane->writer;
+    for (uint32_t word = 0; word < FLY_ROUTE_MASKS; word++, msg += 64) {
+        for (uint64_t bits = mask[word]; bits; bits &= bits - 1) {
+            if (fly_hook_suspends(task->worker->hooks, task->worker)) {
+                lane->writer = writer;
+                suspend(task, lane->feed);
+                writer = lane->writer;
+            }
+            lane_put(task, lane, &writer, &msg[__builtin_ctzll(bits)]);
+        }
     }
+    lane->writer = writer;
 }
 
 static void lane_put_all(struct fly_rt_task *task, struct fly_lane *lane, const struct fly_msg *msg,
                          uint32_t cnt)
 {
-    for (uint32_t i = 0; i < cnt; i++)
-        lane_put(task, lane, &msg[i]);
+    static const uint16_t same[FLY_ROUTE_MAX];
+    uint64_t mask[FLY_ROUTE_MASKS];
+    fly_route_mask(same, cnt, 0, mask);
+    lane_put_masked(task, lane, msg, mask);
 }
 
 /* --- Routing a batch ------------------------------------------------------------------------- */
 
 static void lane_deliver(struct fly_rt_task *task, struct fly_lane *lane, struct fly_msg *msg,
-                         uint32_t cnt)
+                         uint32_t cnt, uint64_t bytes)
 {
-    perhaps_suspend(task, lane->feed);
-    if (lane->local && fly_call_direct(lane->local, msg, cnt)) {
+    if (fly_hook_suspends(task->worker->hooks, task->worker))
+        suspend(task, lane->feed);
+    if (lane->local && fly_call_direct(lane->local, msg, cnt, bytes)) {
         fly_count(&lane->feed->stats->direct, cnt);
         return;
     }
     lane_put_all(task, lane, msg, cnt);
 }
 
-/* Sorts a batch by lane, order kept: task->order lists the messages, lane l's are [start[l],
- * start[l + 1]). Without a branch on the lane, which nobody can predict. */
-static void sort_by_lane(struct fly_rt_task *task, uint32_t lane_cnt, uint32_t cnt, uint16_t *start)
-{
-    const uint16_t *pick = task->pick;
-    memset(start, 0, (lane_cnt + 2) * sizeof(*start));
-    for (uint32_t i = 0; i < cnt; i++)
-        start[pick[i] + 2]++;
-    for (uint32_t l = 2; l <= lane_cnt; l++)
-        start[l] = (uint16_t)(start[l] + start[l - 1]);
-    for (uint32_t i = 0; i < cnt; i++)
-        task->order[start[pick[i] + 1]++] = (uint16_t)i;
-}
-
 /* Messages that leave go first, so that others can begin on them while this worker does its own. */
 static void deliver_picked(struct fly_rt_task *task, struct fly_out_edge *edge, struct fly_msg *msg,
                            uint32_t cnt)
 {
-    uint16_t start[FLY_PLAN_TARGETS_MAX + 2];
-    const uint16_t *order = task->order;
-    sort_by_lane(task, edge->lane_cnt, cnt, start);
-    for (uint32_t l = 0; l < edge->lane_cnt; l++)
-        for (uint32_t i = start[l]; !edge->lane[l].local && i < start[l + 1]; i++)
-            lane_put(task, &edge->lane[l], &msg[order[i]]);
+    uint64_t mask[FLY_ROUTE_MASKS];
     for (uint32_t l = 0; l < edge->lane_cnt; l++) {
+        if (edge->lane[l].local)
+            continue;
+        fly_route_mask(task->pick, cnt, (uint16_t)l, mask);
+        lane_put_masked(task, &edge->lane[l], msg, mask);
+    }
+    for (uint32_t l = 0; l < edge->lane_cnt; l++) {
+        if (!edge->lane[l].local)
+            continue;
         uint32_t local_cnt = 0;
-        for (uint32_t i = start[l]; edge->lane[l].local && i < start[l + 1]; i++)
-            task->local[local_cnt++] = msg[order[i]];
+        fly_route_mask(task->pick, cnt, (uint16_t)l, mask);
+        for (uint32_t i = 0; i < FLY_BATCH_MAX; i += 64)
+            for (uint64_t bits = mask[i / 64]; bits; bits &= bits - 1)
+                task->local[local_cnt++] = msg[i + (uint32_t)__builtin_ctzll(bits)];
         if (local_cnt)
-            lane_deliver(task, &edge->lane[l], task->local, local_cnt);
+            lane_deliver(task, &edge->lane[l], task->local, local_cnt,
+                         fly_payload_bytes(task->local, local_cnt));
     }
 }
 
 static void edge_deliver(struct fly_rt_task *task, struct fly_out_edge *edge, struct fly_msg *msg,
-                         uint32_t cnt)
+                         uint32_t cnt, uint64_t bytes)
 {
     switch (edge->pick) {
     case FLY_PICK_ONE:
-        lane_deliver(task, &edge->lane[edge->only], msg, cnt);
+        lane_deliver(task, &edge->lane[edge->only], msg, cnt, bytes);
         break;
     case FLY_PICK_ALL:
         for (uint32_t i = 0; i < edge->lane_cnt; i++)
-            lane_deliver(task, &edge->lane[i], msg, cnt);
+            lane_deliver(task, &edge->lane[i], msg, cnt, bytes);
         break;
     case FLY_PICK_KEY:
         fly_route_by_key(msg, cnt, edge->slots, task->pick);
         if (edge->lane_cnt == 1)
-            lane_deliver(task, &edge->lane[0], msg, cnt);
+            lane_deliver(task, &edge->lane[0], msg, cnt, bytes);
         else
             deliver_picked(task, edge, msg, cnt);
         break;
@@ -342,8 +361,8 @@ static void edge_deliver(struct fly_rt_task *task, struct fly_out_edge *edge, st
     }
 }
 
-/* Fails the messages that are over the port's limit and closes the gaps; returns how many are
- * left. */
+/* Fails the messages that are over the port's limit, if there are any, and closes the gaps; returns
+ * how many are left. */
 static FLY_NOINLINE uint32_t drop_too_large(struct fly_rt_task *task, struct fly_out_port *port,
                                             struct fly_msg *msg, uint32_t cnt)
 {
@@ -363,23 +382,27 @@ void fly_port_flush(struct fly_rt_task *task, uint32_t idx)
     struct fly_port *pub = &task->pub.port[idx];
     struct fly_out_port *port = &task->port[idx];
     uint32_t cnt = pub->cnt;
-    uint64_t bytes = 0, largest = 0;
+    uint64_t bytes = 0;
+    uint32_t bits = 0; /* no length is above it */
     if (!cnt)
         return;
+    if (task->pub.root_cnt)
+        fly_roots_hand_on(task);
     for (uint32_t i = 0; i < cnt; i++) {
-        uint64_t all =
-            (uint64_t)pub->msg[i].payload_bytes + pub->msg[i].key_bytes + pub->msg[i].meta_bytes;
-        bytes += pub->msg[i].payload_bytes;
-        largest = all > largest ? all : largest;
+        const struct fly_msg *msg = &pub->msg[i];
+        bytes += msg->payload_bytes;
+        bits |= msg->payload_bytes | msg->key_bytes | msg->meta_bytes;
     }
     fly_count(&task->stats->out, cnt);
     fly_count(&task->stats->bytes_out, bytes);
-    if (FLY_UNLIKELY(largest > port->max_bytes) && port->edge_cnt)
+    if (FLY_UNLIKELY(3 * (uint64_t)bits > port->max_bytes) && port->edge_cnt) {
         cnt = drop_too_large(task, port, pub->msg, cnt);
+        bytes = fly_payload_bytes(pub->msg, cnt);
+    }
     for (uint32_t e = 0; e < port->edge_cnt && cnt; e++) {
         fly_count(&port->edge[e].feed->stats->messages, cnt);
         fly_count(&port->edge[e].feed->stats->bytes, bytes);
-        edge_deliver(task, &port->edge[e], pub->msg, cnt);
+        edge_deliver(task, &port->edge[e], pub->msg, cnt, bytes);
     }
     pub->cnt = 0;
 }

@@ -4,6 +4,9 @@
  *            of what was emitted for it so far. The cell leaves as one update when the call is
  *            done, so it is the tree's guard. Roots that the call emits are listed beside. After a
  *            crash both name the suspects.
+ * Fresh      A poll's roots are only here at first, without a name. They enter the tracker together
+ *            as soon as something of one is to outlive the call: a frame, a hold, a failure. If
+ *            nothing does they are done when the call returns, whatever their number.
  * Owner      The worker's thread; the control plane reads it after its death.
  * Memory     In the workspace, one per task.
  */
@@ -12,6 +15,7 @@
 
 #include "msg/root.h"
 
+#include <flyover/task.h>
 #include <stdatomic.h>
 
 enum {
@@ -22,10 +26,16 @@ enum {
 
 struct fly_note {
     _Atomic uint32_t cell_cnt, root_cnt;
-    uint32_t reserved[14];
+    _Atomic uint32_t fresh_cnt;   /* handed on, and not in the tracker */
+    _Atomic uint32_t entered_cnt; /* of the fresh: with a name, in the tracker */
+    _Atomic uint64_t fresh_next;  /* the source's position after them */
+    uint64_t reserved[5];
     struct fly_anchor cell[FLY_CELLS_MAX];
     uint32_t root[FLY_CELLS_MAX]; /* slots of the worker's tracker being emitted */
+    struct fly_anchor fresh[FLY_BATCH_MAX];
+    uint64_t fresh_id[FLY_BATCH_MAX];
 };
+_Static_assert(sizeof(struct fly_anchor) == FLY_ANCHOR_BYTES, "sources step through them");
 
 /* How far a note was filled when a call began: it closes what is above. */
 struct fly_note_mark {

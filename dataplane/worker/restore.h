@@ -50,6 +50,17 @@ uint32_t fly_restore_suspects(const struct fly_workspace *workspace,
                               const struct fly_layout *layout, uint32_t worker,
                               struct fly_root *out, uint32_t max);
 
+/* Roots of a dead poll that had not entered the tracker. */
+struct fly_restore_fresh {
+    const uint64_t *id; /* in the workspace */
+    uint64_t next;      /* the source's position after them */
+    bool running;       /* the worker was working on them */
+};
+
+/* Those of a task; returns how many. */
+uint32_t fly_restore_fresh(const struct fly_workspace *workspace, const struct fly_layout *layout,
+                           uint32_t task, struct fly_restore_fresh *out);
+
 struct fly_open_root;
 
 /* Unfinished roots of a task, from its worker's tracker; see fly_tracker_scan(). */

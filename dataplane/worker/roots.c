@@ -42,24 +42,15 @@ void fly_root_record_latency(struct fly_rt_task *task)
     task->latency_cnt = 0;
 }
 
-static FLY_ALWAYS_INLINE void note_latency(struct fly_rt_task *task, uint64_t birth_ticks)
+/* `cnt` roots that began at `birth_ticks` were acked. */
+static FLY_ALWAYS_INLINE void note_latency(struct fly_rt_task *task, uint64_t birth_ticks,
+                                           uint32_t cnt)
 {
-    if (FLY_LIKELY(task->latency_birth == birth_ticks)) {
-        task->latency_cnt++;
-        return;
+    if (FLY_UNLIKELY(task->latency_birth != birth_ticks)) {
+        fly_root_record_latency(task);
+        task->latency_birth = birth_ticks;
     }
-    fly_root_record_latency(task);
-    task->latency_birth = birth_ticks;
-    task->latency_cnt = 1;
-}
-
-/* `cnt` roots of a task were acked and are over. */
-static FLY_ALWAYS_INLINE void count_done(struct fly_rt_task *task, uint64_t cnt)
-{
-    if (!cnt)
-        return;
-    fly_count(&task->source->acked, cnt);
-    fly_count(&task->source->in_flight, -cnt);
+    task->latency_cnt += cnt;
 }
 
 static void root_done(struct fly_worker *worker, struct fly_root_entry *entry);
@@ -79,30 +70,6 @@ static void cells_close(struct fly_worker *worker, struct fly_note *note, uint32
     atomic_store_explicit(&note->cell_cnt, mark, memory_order_release);
 }
 
-/* What stands behind xor_ids in the anchor of a root of `task` that has neither failed nor been
- * kept: compared as one word. */
-static uint64_t plain_word(const struct fly_rt_task *task)
-{
-    struct fly_anchor anchor = {.kind = FLY_ANCHOR_ROOT,
-                                .holder = (uint16_t)(task - task->worker->task),
-                                .block = FLY_BLOCK_NONE};
-    uint64_t word;
-    memcpy(&word, &anchor.kind, sizeof(word));
-    return word;
-}
-_Static_assert(sizeof(struct fly_anchor) - offsetof(struct fly_anchor, kind) == sizeof(uint64_t),
-               "the rest of an anchor is one word");
-
-/* A root that ended within the call that emitted it, and about which nobody else wants to know. */
-static FLY_ALWAYS_INLINE bool ended_plainly(const struct fly_root_entry *entry, uint64_t plain,
-                                            uint64_t birth_ticks)
-{
-    uint64_t word;
-    memcpy(&word, &entry->anchor.kind, sizeof(word));
-    return word == plain && entry->anchor.xor_ids == 0 && entry->birth_ticks == birth_ticks &&
-           fly_root_flags(entry) == 0;
-}
-
 static FLY_NOINLINE void root_close(struct fly_worker *worker, struct fly_root_entry *entry)
 {
     bool done = fly_tracker_close(entry);
@@ -115,26 +82,8 @@ static FLY_NOINLINE void root_close(struct fly_worker *worker, struct fly_root_e
 static void roots_close(struct fly_worker *worker, struct fly_note *note, uint32_t mark,
                         uint32_t cnt)
 {
-    struct fly_tracker *tracker = worker->tracker;
-    struct fly_rt_task *task = owner_of(worker, &tracker->entry[note->root[mark]]);
-    const uint64_t plain = plain_word(task);
-    const bool quiet = !task->acked;
-    uint64_t done_cnt = 0, timed_cnt = 0; /* plain ones of `task`; those whose latency is noted */
-    for (uint32_t i = mark; i < cnt; i++) {
-        struct fly_root_entry *entry = &tracker->entry[note->root[i]];
-        if (FLY_LIKELY(quiet && ended_plainly(entry, plain, task->latency_birth))) {
-            fly_hook_ends(worker->hooks, worker, entry, FLY_ATTEMPT_ACKED);
-            fly_tracker_free(tracker, &task->range, entry);
-            done_cnt++;
-            continue;
-        }
-        /* The first of a burst sets the birth that the others are compared with. */
-        task->latency_cnt += done_cnt - timed_cnt;
-        timed_cnt = done_cnt;
-        root_close(worker, entry);
-    }
-    task->latency_cnt += done_cnt - timed_cnt;
-    count_done(task, done_cnt);
+    for (uint32_t i = mark; i < cnt; i++)
+        root_close(worker, &worker->tracker->entry[note->root[i]]);
     atomic_store_explicit(&note->root_cnt, mark, memory_order_release);
 }
 
@@ -223,7 +172,7 @@ static void root_done(struct fly_worker *worker, struct fly_root_entry *entry)
         return;
     }
     fly_count(&task->source->acked, 1);
-    note_latency(task, entry->birth_ticks);
+    note_latency(task, entry->birth_ticks, 1);
     if (FLY_UNLIKELY(flags & FLY_ROOT_JOINED))
         end_parents(task, entry, true);
     if (task->acked)
@@ -414,7 +363,7 @@ void fly_anchor_fail(struct fly_rt_task *task, struct fly_anchor *anchor, uint32
     if (anchor->failed)
         return;
     anchor->failed = 1; /* of a root being emitted: root_failed() says so, too */
-    fly_root_fail(task->worker, fly_anchor_root(anchor), reason, task->node_idx);
+    fly_root_fail(task->worker, fly_anchor_name(task->worker, anchor), reason, task->node_idx);
 }
 
 /* --- New attempts ---------------------------------------------------------------------------- */
@@ -457,6 +406,91 @@ void fly_root_make_room(struct fly_rt_task *task)
     wait_own(task, FLY_WAIT_ROOT, 1);
 }
 
+/* --- Roots of a poll ------------------------------------------------------------------------- */
+
+static void publish_position(struct fly_rt_task *task)
+{
+    /* Behind the roots' entries or ends: what a restart does not poll again was seen to. */
+    atomic_store_explicit(&task->source->position, task->pub.next, memory_order_release);
+}
+
+void fly_roots_enter(struct fly_rt_task *task)
+{
+    struct fly_worker *worker = task->worker;
+    struct fly_note *note = task->note;
+    uint32_t entered = atomic_load_explicit(&note->entered_cnt, memory_order_relaxed);
+    if (entered == task->pub.root_cnt)
+        return;
+    for (uint32_t i = entered; i < task->pub.root_cnt; i++) {
+        struct fly_root_entry *entry = fly_tracker_begin(
+            worker->tracker, &task->range, note->fresh_id[i], task->poll_ticks, worker->clock_ms);
+        fly_hook_begins(worker->hooks, worker, entry);
+        atomic_store_explicit(&note->fresh[i].root, fly_root_name(entry).bits,
+                              memory_order_relaxed);
+    }
+    /* Release: after a crash whoever reads the count finds the names. From here on they are in the
+     * tracker. */
+    atomic_store_explicit(&note->entered_cnt, task->pub.root_cnt, memory_order_release);
+    publish_position(task);
+    atomic_store_explicit(&note->fresh_cnt, 0, memory_order_release);
+}
+
+void fly_roots_hand_on(struct fly_rt_task *task)
+{
+    struct fly_note *note = task->note;
+    if (FLY_UNLIKELY(atomic_load_explicit(&note->entered_cnt, memory_order_relaxed) > 0)) {
+        fly_roots_enter(task);
+        return;
+    }
+    atomic_store_explicit(&note->fresh_next, task->pub.next, memory_order_relaxed);
+    /* Release: after a crash whoever reads the count finds the ids and the position. */
+    atomic_store_explicit(&note->fresh_cnt, task->pub.root_cnt, memory_order_release);
+}
+
+/* What the call emitted for each root goes to its line of the tracker, where it may end. */
+static void close_entered(struct fly_rt_task *task, uint32_t cnt)
+{
+    struct fly_worker *worker = task->worker;
+    for (uint32_t i = 0; i < cnt; i++) {
+        struct fly_anchor *anchor = &task->note->fresh[i];
+        uint32_t slot = fly_root_slot(fly_anchor_root(anchor));
+        struct fly_root_entry *entry = &worker->tracker->entry[slot];
+        entry->anchor.xor_ids ^= anchor->xor_ids;
+        root_close(worker, entry);
+        anchor->xor_ids = 0;
+        anchor->failed = 0;
+        atomic_store_explicit(&anchor->root, 0, memory_order_relaxed);
+    }
+    atomic_store_explicit(&task->note->entered_cnt, 0, memory_order_release);
+}
+
+/* Nothing of these outlived the call: all are done. */
+static void end_fresh(struct fly_rt_task *task)
+{
+    uint32_t cnt = task->pub.root_cnt;
+    fly_count(&task->source->acked, cnt);
+    fly_count(&task->source->in_flight, -(uint64_t)cnt);
+    note_latency(task, task->poll_ticks, cnt);
+    if (task->acked) {
+        memcpy(&task->acked[task->acked_cnt], task->note->fresh_id, cnt * sizeof(*task->acked));
+        task->acked_cnt += cnt;
+    }
+    publish_position(task);
+    atomic_store_explicit(&task->note->fresh_cnt, 0, memory_order_release);
+}
+
+void fly_roots_close_polled(struct fly_rt_task *task)
+{
+    uint32_t entered = atomic_load_explicit(&task->note->entered_cnt, memory_order_relaxed);
+    if (entered)
+        close_entered(task, entered);
+    else if (task->pub.root_cnt)
+        end_fresh(task);
+    fly_count(&task->worker->stats->progress, task->pub.root_cnt);
+    task->pub.root_cnt = 0;
+    task->root_counted = 0;
+}
+
 void fly_root_count(struct fly_rt_task *task, uint64_t cnt)
 {
     fly_count(&task->source->in, cnt);
@@ -465,14 +499,17 @@ void fly_root_count(struct fly_rt_task *task, uint64_t cnt)
 
 void fly_roots_count_polled(struct fly_rt_task *task)
 {
-    if (!task->polled_cnt)
+    uint64_t cnt = task->polled_cnt + task->pub.root_cnt - task->root_counted;
+    uint64_t bytes = task->polled_bytes + task->pub.root_bytes;
+    if (!cnt)
         return;
-    fly_root_count(task, task->polled_cnt);
-    fly_count(&task->stats->in, task->polled_cnt);
-    fly_count(&task->stats->bytes_in, task->polled_bytes);
-    fly_count(&task->source->bytes, task->polled_bytes);
+    fly_root_count(task, cnt);
+    fly_count(&task->stats->in, cnt);
+    fly_count(&task->stats->bytes_in, bytes);
+    fly_count(&task->source->bytes, bytes);
     task->polled_cnt = 0;
-    task->polled_bytes = 0;
+    task->polled_bytes = task->pub.root_bytes = 0;
+    task->root_counted = task->pub.root_cnt;
 }
 
 static uint32_t blocks_for(const struct fly_content *content)

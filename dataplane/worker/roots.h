@@ -50,6 +50,32 @@ static FLY_ALWAYS_INLINE struct fly_root_entry *fly_root_begin(struct fly_rt_tas
     return entry;
 }
 
+/* How many roots the running poll may emit. Those that need no copy go by the inline way. */
+static inline void fly_roots_allow(struct fly_rt_task *task, uint32_t cnt)
+{
+    task->poll_budget = cnt;
+    task->pub.root_max = task->retain ? 0 : cnt;
+}
+
+/* Before roots that the running poll of `task` emitted are handed on: a crash finds them. */
+void fly_roots_hand_on(struct fly_rt_task *task);
+
+/* Enters them into the tracker, with names. */
+void fly_roots_enter(struct fly_rt_task *task);
+
+/* The poll's call is done: they may end. */
+void fly_roots_close_polled(struct fly_rt_task *task);
+
+/* The name of what a message is anchored to; a poll's roots get theirs when it is first asked
+ * for. */
+static FLY_ALWAYS_INLINE struct fly_root fly_anchor_name(struct fly_worker *worker,
+                                                         const struct fly_anchor *anchor)
+{
+    if (FLY_UNLIKELY(fly_anchor_root(anchor).bits == FLY_ROOT_NONE))
+        fly_roots_enter(worker->fiber_task);
+    return fly_anchor_root(anchor);
+}
+
 /* Enters new roots into the ledger. */
 void fly_root_count(struct fly_rt_task *task, uint64_t cnt);
 

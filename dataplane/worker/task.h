@@ -15,7 +15,7 @@
 #include "base/mix.h"
 #include "io/uring.h"
 #include "msg/blocks.h"
-#include "msg/frame.h"
+#include "msg/frame_write.h"
 #include "worker/hold.h"
 #include "worker/layout.h"
 #include "worker/note.h"
@@ -30,7 +30,6 @@ struct fly_rt_task;
 struct fly_lane {
     struct fly_frame_writer writer;
     struct fly_rt_task *local; /* receiver on this worker; NULL: elsewhere */
-    uint64_t run_root;         /* root of the open run */
     uint32_t target, worker;
     uint32_t frame_idx; /* of the open frame */
     uint32_t open_idx;  /* place in the worker's list of lanes with an open frame */
@@ -134,7 +133,6 @@ struct fly_rt_task {
     struct fly_msg *batch;        /* FLY_BATCH_MAX messages read from a frame */
     uint32_t batch_at, batch_cnt; /* given to process, and read */
     uint16_t *pick;               /* lane of each message of a batch being routed */
-    uint16_t *order;              /* the batch's messages, lane by lane */
     struct fly_msg *local;        /* the part of it for a task of this worker */
 
     /* Output. The last port is the one for dead letters, where the node has them. */
@@ -167,9 +165,11 @@ struct fly_rt_task {
     struct fly_root_range range;
     struct fly_blocks *retain;
     uint32_t replay_head, replay_tail, replay_cnt;
-    uint32_t poll_budget; /* roots that the running poll may still emit */
-    uint32_t polled_cnt;  /* emitted by it, and not yet counted */
+    uint32_t poll_budget;  /* roots that the running poll may emit, but for those with a copy */
+    uint32_t polled_cnt;   /* emitted by it with a copy, and not yet counted */
+    uint32_t root_counted; /* of the others, how many are counted */
     uint64_t polled_bytes;
+    uint64_t poll_ticks; /* when it began */
     uint64_t *acked;
     struct fly_failed_id *failed;
     uint32_t acked_cnt, failed_cnt;
@@ -196,6 +196,15 @@ struct fly_rt_task {
     struct fly_histogram *histogram;
     struct fly_rng rng;
 };
+
+/* What the payloads of some messages sum up to. */
+static inline uint64_t fly_payload_bytes(const struct fly_msg *msg, uint32_t cnt)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < cnt; i++)
+        bytes += msg[i].payload_bytes;
+    return bytes;
+}
 
 static inline struct fly_rt_task *fly_rt(struct fly_task *task)
 {

@@ -182,11 +182,12 @@ static int open_memory(struct fly_rt_task *task)
     task->batch = zeroed(FLY_BATCH_MAX, sizeof(*task->batch));
     task->local = zeroed(FLY_BATCH_MAX, sizeof(*task->local));
     task->pick = zeroed(FLY_BATCH_MAX, sizeof(*task->pick));
-    task->order = zeroed(FLY_BATCH_MAX, sizeof(*task->order));
     task->io_done = zeroed(FLY_URING_MAX, sizeof(*task->io_done));
     task->self = zeroed(1, task->node->self_bytes);
+    task->pub.root_id = task->note->fresh_id;
+    task->pub.root_anchor = (uint8_t *)task->note->fresh;
     bool enough =
-        task->batch && task->local && task->pick && task->order && task->io_done && task->self;
+        task->batch && task->local && task->pick && task->io_done && task->self;
     return enough ? 0 : out_of_memory();
 }
 
@@ -273,7 +274,6 @@ static void close_task(struct fly_rt_task *task)
     free(task->batch);
     free(task->local);
     free(task->pick);
-    free(task->order);
     free(task->io_done);
     free(task->self);
 }

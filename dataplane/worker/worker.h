@@ -50,7 +50,6 @@ struct fly_worker {
     struct fly_lane **open; /* lanes with an open frame */
     uint32_t open_cnt;
     struct fly_rt_task *fiber_task; /* whose fiber runs; NULL: the loop itself */
-    struct fly_rt_task *poller;     /* the same, while it is a source's poll; else NULL */
     uint32_t suspended_cnt, ended_cnt;
 
     struct fly_tracker *tracker;

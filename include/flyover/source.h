@@ -23,7 +23,30 @@ extern "C" {
 static inline void fly_emit_root(struct fly_task *task, uint32_t port, uint64_t id, uint64_t next,
                                  struct fly_content content)
 {
-    task->calls->emit_root(task, port, id, next, &content);
+    struct fly_port *out = &task->port[port];
+    if (task->root_cnt < task->root_max && out->cnt < out->max && !content.meta &&
+        (content.flags & FLY_MSG_STABLE)) {
+        struct fly_msg *msg = &out->msg[out->cnt++];
+        msg->payload = (const uint8_t *)content.payload;
+        msg->key = (const uint8_t *)content.key;
+        msg->payload_bytes = content.payload_bytes;
+        msg->key_bytes = content.key ? content.key_bytes : 0;
+        msg->meta_bytes = 0;
+        msg->key_hash = 0;
+        msg->flags = content.flags & ~(uint32_t)FLY_MSG_STABLE;
+        msg->reserved = 0;
+        uint32_t root = task->root_cnt++;
+        msg->anchor = (struct fly_anchor *)(void *)&task->root_anchor[root * FLY_ANCHOR_BYTES];
+        task->root_id[root] = id;
+        task->root_bytes += content.payload_bytes;
+        task->next = next;
+        return;
+    }
+    /* A copy, so that `content` itself can stay in registers. */
+    struct fly_content again = {content.key,       content.payload,       content.meta,
+                                content.key_bytes, content.payload_bytes, content.meta_bytes,
+                                content.flags};
+    task->calls->emit_root(task, port, id, next, &again);
 }
 
 /* Within poll: a root that can't be sent at all (over the limit, not decodable): it goes to dead

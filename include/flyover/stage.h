@@ -51,7 +51,11 @@ static inline void fly_emit(struct fly_task *task, uint32_t port, const struct f
         msg->reserved = 0;
         return;
     }
-    task->calls->emit(task, port, parent, &content);
+    /* A copy, so that `content` itself can stay in registers. */
+    struct fly_content again = {content.key,       content.payload,       content.meta,
+                                content.key_bytes, content.payload_bytes, content.meta_bytes,
+                                content.flags};
+    task->calls->emit(task, port, parent, &again);
 }
 
 /* Passes `msg` on as it is: payload, key, metadata, flags. */
@@ -67,6 +71,20 @@ static inline void fly_forward(struct fly_task *task, uint32_t port, const struc
         msg->key_bytes, msg->payload_bytes, msg->meta_bytes,
         msg->flags};
     task->calls->emit(task, port, msg, &content);
+}
+
+/* Passes a whole batch on as it is. */
+static inline void fly_forward_batch(struct fly_task *task, uint32_t port,
+                                     const struct fly_batch *batch)
+{
+    struct fly_port *out = &task->port[port];
+    if (out->cnt + batch->cnt <= out->max) {
+        memcpy(&out->msg[out->cnt], batch->msg, batch->cnt * sizeof(*batch->msg));
+        out->cnt += batch->cnt;
+        return;
+    }
+    for (uint32_t i = 0; i < batch->cnt; i++)
+        fly_forward(task, port, &batch->msg[i]);
 }
 
 /* Room for a payload of up to `bytes` (at most fly_max_message_bytes) to write in place, until

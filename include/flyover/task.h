@@ -98,12 +98,19 @@ struct fly_port {
     uint32_t cnt, max;
 };
 
-/* The part of a task that inline calls read; the runtime's own part follows it. */
+/* The part of a task that inline calls read and write; the runtime's own part follows it. */
 struct fly_task {
     const struct fly_calls *calls;
     struct fly_port *port;
     const struct fly_node *node;
+    /* The roots that the running poll has emitted, in their order: */
+    uint64_t *root_id;
+    uint8_t *root_anchor; /* of FLY_ANCHOR_BYTES each */
+    uint32_t root_cnt, root_max;
+    uint64_t root_bytes; /* of their payloads */
+    uint64_t next;       /* position after the last of them */
 };
+enum { FLY_ANCHOR_BYTES = 24 };
 
 /* The index of output port `name` in *port. 0, or -1: the node has no such port. Setup only. */
 static inline int fly_task_port(struct fly_task *task, const char *name, uint32_t *port)

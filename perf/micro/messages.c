@@ -2,7 +2,7 @@
 #include "micro.h"
 
 #include "msg/blocks.h"
-#include "msg/frame.h"
+#include "msg/frame_write.h"
 
 enum { FRAME_BYTES = 8192, BATCH = 32, BLOCK_CNT = 4096, PAYLOAD_MAX = 1024, RUN_MSGS = 16 };
 
@@ -19,13 +19,16 @@ static FLY_ALWAYS_INLINE uint64_t fill(struct fly_frame *frame, const struct fly
 {
     struct fly_frame_writer writer;
     fly_frame_open(&writer, frame, FRAME_BYTES, seed, 0);
-    for (uint32_t i = 0;; i++) {
-        bool new_run = i % run_msgs == 0;
-        uint32_t key_at = fly_key_at(msg);
-        if (fly_frame_need(msg, key_at, new_run) > (uint64_t)(writer.end - writer.at))
-            return i;
-        micro_use(fly_frame_append(&writer, seed + i, msg, key_at, new_run));
+    uint32_t cnt = 0;
+    for (;; cnt++) {
+        bool new_run = cnt % run_msgs == 0;
+        struct fly_shape shape = fly_shape_of(msg);
+        if (fly_frame_need(shape, new_run) > (uint64_t)(writer.end - writer.at))
+            break;
+        micro_use(fly_frame_append(&writer, seed + cnt, msg, shape, new_run));
     }
+    fly_frame_finish(&writer);
+    return cnt;
 }
 
 static FLY_ALWAYS_INLINE struct micro_sample encode(struct messages *messages,
@@ -34,7 +37,7 @@ static FLY_ALWAYS_INLINE struct micro_sample encode(struct messages *messages,
     struct fly_msg msg = {.payload = messages->payload, .payload_bytes = payload_bytes};
     uint64_t cnt = 0;
     while (cnt < MICRO_STEP_CNT)
-        cnt += fill(messages->written, &msg, cnt, run_msgs);
+        cnt += fill(messages->written, &msg, cnt + 1, run_msgs);
     return micro_steps(cnt);
 }
 

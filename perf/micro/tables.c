@@ -67,6 +67,7 @@ static FLY_ALWAYS_INLINE struct micro_sample count(struct tables *tables,
     for (uint32_t i = 0; i < MICRO_STEP_CNT; i += BATCH) {
         uint32_t hash[BATCH], bytes[BATCH];
         const struct key *key[BATCH];
+        struct fly_count_entry *probed[BATCH];
         for (uint32_t j = 0; j < BATCH; j++) {
             key[j] = &tables->key[next_key(&state, key_cnt)];
             bytes[j] = key_bytes(key[j]);
@@ -74,7 +75,10 @@ static FLY_ALWAYS_INLINE struct micro_sample count(struct tables *tables,
             fly_count_table_prefetch(table, hash[j]);
         }
         for (uint32_t j = 0; j < BATCH; j++)
-            micro_use(fly_count_table_add(table, key[j]->text, bytes[j], hash[j])->count);
+            probed[j] = fly_count_table_probe(table, hash[j]);
+        for (uint32_t j = 0; j < BATCH; j++)
+            micro_use(
+                fly_count_table_add(table, probed[j], key[j]->text, bytes[j], hash[j])->count);
     }
     return micro_steps(MICRO_STEP_CNT);
 }
@@ -139,8 +143,8 @@ static void fill(struct tables *tables, struct fly_count_table *table, uint32_t 
     for (uint32_t i = 0; i < key_cnt; i++) {
         const struct key *key = &tables->key[i];
         uint32_t bytes = key_bytes(key);
-        micro_use(
-            fly_count_table_add(table, key->text, bytes, fly_hash_key(key->text, bytes))->count);
+        uint32_t hash = fly_hash_key(key->text, bytes);
+        micro_use(fly_count_table_add(table, NULL, key->text, bytes, hash)->count);
     }
 }
 

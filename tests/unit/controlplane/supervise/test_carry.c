@@ -175,6 +175,58 @@ static void test_open_roots_below_the_position_are_carried(void **state)
     assert_int_equal(task->root[0].attempts, 0);
 }
 
+/* What a poll had handed on when the process died, and what had no name yet. */
+static void hand_on(struct world *world, uint32_t task, uint32_t running)
+{
+    struct fly_note *lines = fly_place(&world->workspace, world->layout.task[task].note);
+    struct fly_source_stats *stats = fly_source_stats(&world->workspace, &world->layout, task);
+    fly_gauge(&stats->position, 40);
+    fly_gauge(&stats->has_position, 1);
+    lines->fresh_id[0] = 40;
+    lines->fresh_id[1] = 50;
+    atomic_store(&lines->fresh_next, 60);
+    atomic_store(&lines->fresh_cnt, 2);
+    atomic_store((_Atomic uint32_t *)fly_place(&world->workspace, world->layout.worker[0].running),
+                 running);
+}
+
+static void test_roots_without_a_name_are_suspects_of_a_dead_poll(void **state)
+{
+    struct world *world = *state;
+    hand_on(world, SOURCE_A, SOURCE_A);
+    assert_int_equal(fly_carry_dead(&world->carry, &world->workspace, &world->layout), 0);
+    const struct fly_state_task *task = &world->carry.task[SOURCE_A];
+    assert_int_equal(task->position, 60);
+    assert_int_equal(task->root_cnt, 2);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_int_equal(task->root[i].id, 40 + 10 * i);
+        assert_int_equal(task->root[i].attempts, 1);
+        assert_int_equal(task->root[i].flags, FLY_RESTORE_SUSPECT);
+    }
+}
+
+static void test_roots_without_a_name_of_a_suspended_poll_are_not_blamed(void **state)
+{
+    struct world *world = *state;
+    hand_on(world, SOURCE_A, STAGE);
+    assert_int_equal(fly_carry_dead(&world->carry, &world->workspace, &world->layout), 0);
+    const struct fly_state_task *task = &world->carry.task[SOURCE_A];
+    assert_int_equal(task->position, 60);
+    assert_int_equal(task->root_cnt, 2);
+    assert_int_equal(task->root[0].attempts, 0);
+    assert_int_equal(task->root[0].flags, 0);
+}
+
+/* The position that is saved while it runs is below them: they would be polled again. */
+static void test_a_running_polls_roots_are_above_the_position(void **state)
+{
+    struct world *world = *state;
+    hand_on(world, SOURCE_A, SOURCE_A);
+    assert_int_equal(fly_carry_live(&world->carry, &world->workspace, &world->layout), 0);
+    assert_int_equal(world->carry.task[SOURCE_A].position, 40);
+    assert_int_equal(world->carry.task[SOURCE_A].root_cnt, 0);
+}
+
 static void test_only_roots_in_work_count_the_attempt(void **state)
 {
     struct world *world = *state;
@@ -350,6 +402,12 @@ int main(void)
                                         close_world),
         cmocka_unit_test_setup_teardown(test_open_roots_below_the_position_are_carried, open_world,
                                         close_world),
+        cmocka_unit_test_setup_teardown(test_roots_without_a_name_are_suspects_of_a_dead_poll,
+                                        open_world, close_world),
+        cmocka_unit_test_setup_teardown(
+            test_roots_without_a_name_of_a_suspended_poll_are_not_blamed, open_world, close_world),
+        cmocka_unit_test_setup_teardown(test_a_running_polls_roots_are_above_the_position,
+                                        open_world, close_world),
         cmocka_unit_test_setup_teardown(test_only_roots_in_work_count_the_attempt, open_world,
                                         close_world),
         cmocka_unit_test_setup_teardown(test_suspects_take_turns_in_the_next_workspace, open_world,

@@ -1,7 +1,7 @@
 #include "msg/blocks.h"
 
 #include "base/mix.h"
-#include "msg/frame.h"
+#include "msg/frame_write.h"
 #include "support/unit.h"
 
 #define OP_CNT 100000

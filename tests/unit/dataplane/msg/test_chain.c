@@ -1,4 +1,4 @@
-#include "msg/frame.h"
+#include "msg/frame_write.h"
 
 #include "support/unit.h"
 

@@ -1,4 +1,4 @@
-#include "msg/frame.h"
+#include "msg/frame_write.h"
 
 #include "support/unit.h"
 
@@ -24,11 +24,12 @@ static struct fly_msg text(const char *payload)
 static uint64_t append(struct fly_frame_writer *writer, uint64_t root, const struct fly_msg *msg,
                        bool new_run)
 {
-    uint32_t key_at = fly_key_at(msg);
-    uint64_t need = fly_frame_need(msg, key_at, new_run);
+    struct fly_shape shape = fly_shape_of(msg);
+    uint64_t need = fly_frame_need(shape, new_run);
     const uint8_t *before = writer->at;
     assert_true(need <= (uint64_t)(writer->end - writer->at));
-    uint64_t id = fly_frame_append(writer, root, msg, key_at, new_run);
+    uint64_t id = fly_frame_append(writer, root, msg, shape, new_run);
+    fly_frame_finish(writer);
     assert_int_equal(writer->at - before, need);
     assert_int_equal(id != 0, new_run);
     return id;
@@ -55,7 +56,7 @@ static void assert_same(const struct fly_msg *got, const struct fly_msg *wanted)
 /* Writes one message into a frame that just holds it, and reads it back. */
 static void assert_survives(const struct fly_msg *msg)
 {
-    uint64_t bytes = fly_frame_need(msg, fly_key_at(msg), true);
+    uint64_t bytes = fly_frame_need(fly_shape_of(msg), true);
     struct fly_frame *frame = new_frame(bytes);
     struct fly_frame_writer writer;
     struct fly_frame_reader reader;
@@ -82,7 +83,8 @@ static void test_layout(void **state)
     assert_int_equal(sizeof(struct fly_frame), FLY_CACHE_LINE);
     assert_int_equal(offsetof(struct fly_frame, data), FLY_CACHE_LINE);
     assert_int_equal(sizeof(struct fly_run), 16);
-    assert_int_equal(sizeof(struct fly_wire_msg), 16);
+    assert_int_equal(sizeof(struct fly_wire_msg), 8);
+    assert_int_equal(sizeof(struct fly_wire_more), 8);
     assert_int_equal(sizeof(struct fly_wire_large), 24);
     assert_int_equal(sizeof(struct fly_run) % FLY_FRAME_ALIGN, 0);
     assert_int_equal(sizeof(struct fly_wire_msg) % FLY_FRAME_ALIGN, 0);
@@ -140,12 +142,19 @@ static struct fly_frame *small_frame(struct fly_run **run, struct fly_wire_msg *
     struct fly_frame *frame = new_frame(512);
     struct fly_frame_writer writer;
     struct fly_msg msg = text("some payload");
+    msg.key = msg.payload + 1;
+    msg.key_bytes = 3;
     fly_frame_open(&writer, frame, 512, 1, 0);
     append(&writer, 5, &msg, true);
     append(&writer, 5, &msg, false);
     *run = (struct fly_run *)(void *)frame->data;
     *wire = (struct fly_wire_msg *)(void *)(frame->data + sizeof(struct fly_run));
     return frame;
+}
+
+static struct fly_wire_more *more_of(struct fly_wire_msg *wire)
+{
+    return (struct fly_wire_more *)(void *)(wire + 1);
 }
 
 /* How many messages a reader gets out of the frame; it must find it corrupt. */
@@ -229,25 +238,41 @@ static void test_a_message_that_lies_is_refused(void **state)
     struct fly_run *run;
     struct fly_wire_msg *wire;
     struct fly_frame *frame = small_frame(&run, &wire);
-    struct fly_wire_msg good = *wire;
+    struct fly_wire_more *more = more_of(wire), good = *more;
+    uint16_t payload_bytes = wire->payload_bytes;
     wire->payload_bytes = UINT16_MAX;
     assert_int_equal(whole_before_damage(frame), 0);
-    *wire = good;
-    wire->meta_bytes = UINT16_MAX;
+    wire->payload_bytes = payload_bytes;
+    more->meta_bytes = UINT16_MAX;
     assert_int_equal(whole_before_damage(frame), 0);
-    *wire = good;
-    wire->key_at = FLY_KEY_APART;
-    wire->key_bytes = UINT16_MAX;
+    *more = good;
+    more->key_at = FLY_KEY_APART;
+    more->key_bytes = UINT16_MAX;
     assert_int_equal(whole_before_damage(frame), 0);
-    *wire = good;
-    wire->key_at = (uint16_t)(good.payload_bytes + 1); /* begins behind the payload */
-    wire->key_bytes = 0;
+    *more = good;
+    more->key_at = (uint16_t)(payload_bytes + 1); /* begins behind the payload */
+    more->key_bytes = 0;
     assert_int_equal(whole_before_damage(frame), 0);
-    wire->key_at = 1;
-    wire->key_bytes = good.payload_bytes; /* ends behind it */
+    more->key_at = 1;
+    more->key_bytes = payload_bytes; /* ends behind it */
     assert_int_equal(whole_before_damage(frame), 0);
-    wire->key_at = FLY_KEY_APART - 1;
-    wire->key_bytes = UINT16_MAX;
+    more->key_at = FLY_KEY_APART - 1;
+    more->key_bytes = UINT16_MAX;
+    assert_int_equal(whole_before_damage(frame), 0);
+    free(frame);
+}
+
+static void test_a_header_that_ends_with_its_run_is_refused(void **state)
+{
+    (void)state;
+    struct fly_frame *frame = new_frame(512);
+    struct fly_frame_writer writer;
+    struct fly_msg msg = text("");
+    fly_frame_open(&writer, frame, 512, 1, 0);
+    append(&writer, 5, &msg, true);
+    struct fly_wire_msg *wire = (struct fly_wire_msg *)(void *)(writer.run + 1);
+    assert_int_equal(writer.run->bytes, sizeof(*wire));
+    wire->form = FLY_FORM_MORE;
     assert_int_equal(whole_before_damage(frame), 0);
     free(frame);
 }
@@ -277,8 +302,8 @@ static void test_no_key_length_without_a_key(void **state)
     struct fly_msg msg;
     struct fly_root root;
     uint64_t id;
-    assert_int_equal(wire->key_at, FLY_KEY_NONE);
-    wire->key_bytes = 9;
+    more_of(wire)->key_at = FLY_KEY_NONE;
+    more_of(wire)->key_bytes = 9;
     fly_frame_reader_init(&reader, frame, 512);
     assert_true(fly_frame_next_run(&reader, &root, &id));
     assert_int_equal(fly_frame_read(&reader, &msg, 1), 1);
@@ -324,7 +349,7 @@ static void test_every_kind_of_message_survives(void **state)
     (void)state;
     static const uint8_t bytes[] = "0123456789abcdefmetadata";
     static const uint8_t key[] = "a key of its own";
-    struct fly_msg msg = {.payload = bytes, .payload_bytes = 16, .flags = 0xf00df00d};
+    struct fly_msg msg = {.payload = bytes, .payload_bytes = 16, .flags = 0xfd};
     assert_survives(&msg);
     msg.meta_bytes = 8;
     assert_survives(&msg);
@@ -424,14 +449,18 @@ static struct fly_msg random_msg(struct fly_rng *rng, const uint8_t *pool, uint3
     uint32_t most = fly_rng_below(rng, 8) ? 40 : pool_bytes / 3;
     struct fly_msg msg = {
         .payload_bytes = (uint32_t)fly_rng_below(rng, most),
-        .flags = (uint32_t)fly_rng_next(rng),
+        .flags = (uint32_t)fly_rng_next(rng) & 0xff,
         .key_hash = (uint32_t)fly_rng_next(rng),
     };
     msg.payload = pool + fly_rng_below(rng, pool_bytes / 3);
     if (fly_rng_below(rng, 4) == 0)
         msg.meta_bytes = (uint32_t)fly_rng_below(rng, most);
-    switch (fly_rng_below(rng, 3)) {
+    switch (fly_rng_below(rng, 4)) {
     case 0:
+        break;
+    case 3:
+        msg.key = msg.payload;
+        msg.key_bytes = msg.payload_bytes;
         break;
     case 1:
         msg.key = pool + fly_rng_below(rng, pool_bytes / 2);
@@ -454,7 +483,7 @@ static void fill(struct fly_rng *rng, struct fly_frame *frame, uint64_t bytes, s
     while (model->cnt < MSG_MAX) {
         struct fly_msg msg = random_msg(rng, pool, pool_bytes);
         bool new_run = model->cnt == 0 || fly_rng_below(rng, 4) == 0;
-        if (fly_frame_need(&msg, fly_key_at(&msg), new_run) > (uint64_t)(writer.end - writer.at))
+        if (fly_frame_need(fly_shape_of(&msg), new_run) > (uint64_t)(writer.end - writer.at))
             break;
         root = new_run ? fly_rng_next(rng) : root;
         uint64_t given = append(&writer, root, &msg, new_run);
@@ -556,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_a_run_without_messages_is_refused),
         cmocka_unit_test(test_a_run_hides_no_other_run),
         cmocka_unit_test(test_a_message_that_lies_is_refused),
+        cmocka_unit_test(test_a_header_that_ends_with_its_run_is_refused),
         cmocka_unit_test(test_what_was_whole_before_the_bad_place_is_delivered),
         cmocka_unit_test(test_no_key_length_without_a_key),
         cmocka_unit_test(test_where_a_key_is),

@@ -100,9 +100,29 @@ static void test_shuffling_is_fair_and_in_range(void **state)
         assert_int_equal(target[i], 0);
 }
 
+static void test_a_mask_names_the_messages_of_a_target(void **state)
+{
+    (void)state;
+    uint16_t target[FLY_ROUTE_MAX];
+    uint64_t mask[FLY_ROUTE_MASKS];
+    struct fly_rng rng;
+    fly_rng_init(&rng, test_seed());
+    for (int round = 0; round < 2000; round++) {
+        uint32_t cnt = (uint32_t)fly_rng_below(&rng, FLY_ROUTE_MAX + 1);
+        for (uint32_t i = 0; i < FLY_ROUTE_MAX; i++)
+            target[i] = (uint16_t)(fly_rng_below(&rng, 4) * 0x5555);
+        for (uint32_t wanted = 0; wanted <= UINT16_MAX; wanted += 0x5555) {
+            fly_route_mask(target, cnt, (uint16_t)wanted, mask);
+            for (uint32_t i = 0; i < FLY_ROUTE_MAX; i++)
+                assert_int_equal(mask[i / 64] >> i % 64 & 1, i < cnt && target[i] == wanted);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_mask_names_the_messages_of_a_target),
         cmocka_unit_test(test_a_key_has_the_same_slot_for_ever),
         cmocka_unit_test(test_no_key_is_the_empty_key),
         cmocka_unit_test(test_slots_are_the_whole_table),

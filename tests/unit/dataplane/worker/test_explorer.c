@@ -48,6 +48,8 @@ struct world {
     uint32_t messages; /* of each source task */
     bool inside[PIPE_WORKERS_MAX];
     struct shadow shadow[ATTEMPTS_MAX];
+    struct shadow fresh[ROOTS_MAX]; /* of a poll's roots, by id, as long as they have no name */
+    uint64_t name[ROOTS_MAX];       /* of their first attempt; 0: none yet */
     uint8_t outcome[ROOTS_MAX];
     uint32_t outcome_cnt, root_cnt;
     uint32_t sent[PIPE_TASKS_MAX][KEY_CNT];
@@ -87,6 +89,16 @@ static struct shadow *shadow_of(struct world *world, uint64_t root)
     return &world->shadow[at];
 }
 
+static struct shadow *shadow_of_msg(struct world *world, const struct fly_msg *msg)
+{
+    uint64_t root = fly_anchor_root(msg->anchor).bits;
+    uint32_t id;
+    if (root != FLY_ROOT_NONE)
+        return shadow_of(world, root);
+    memcpy(&id, msg->payload, sizeof(id));
+    return &world->fresh[id];
+}
+
 static int64_t copies(const struct fly_rt_task *task, uint32_t port)
 {
     int64_t cnt = 0;
@@ -105,6 +117,12 @@ static void on_begin(void *context, struct fly_worker *worker, const struct fly_
     WORLD_HOLDS(world, shadow->live == 0 && !shadow->ended, "an attempt began twice");
     world->last_begun = fly_root_name(entry).bits;
     shadow->attempts = atomic_load(&entry->attempts);
+    uint64_t id = atomic_load(&entry->id);
+    if (task->node->kind == FLY_SOURCE && shadow->attempts == 1) {
+        world->name[id] = shadow->root;
+        shadow->live = world->fresh[id].live;
+        world->fresh[id].live = 0;
+    }
     /* What the runtime emits by itself. */
     if (fly_root_flags(entry) & FLY_ROOT_DEAD)
         shadow->live += copies(task, task->dead_port);
@@ -195,14 +213,13 @@ static struct fly_content fill(struct fly_task *task, struct body *body, uint32_
 static void emit_children(struct fly_task *task, const struct fly_msg *msg)
 {
     struct world *world = pipe_world(task);
-    uint64_t root = fly_anchor_root(msg->anchor).bits;
     struct body body;
     uint32_t id;
     memcpy(&id, msg->payload, sizeof(id));
     for (uint32_t p = 0; p < fly_rt(task)->plan->port_cnt; p++) {
         for (uint64_t cnt = fly_rng_below(&world->rng, 8) ? 1 : fly_rng_below(&world->rng, 3); cnt;
              cnt--) {
-            shadow_of(world, root)->live += copies(fly_rt(task), p);
+            shadow_of_msg(world, msg)->live += copies(fly_rt(task), p);
             fly_emit(task, p, msg, fill(task, &body, id));
         }
     }
@@ -221,7 +238,7 @@ static void receive(struct fly_task *task, const struct fly_msg *msg)
     /* A copy that is tried again has the number of its first attempt. */
     const struct fly_plan_node *from =
         &world->pipe.plan.node[world->pipe.plan.task[body.sender].node];
-    bool again = shadow_of(world, fly_anchor_root(msg->anchor).bits)->attempts > 1;
+    bool again = shadow_of_msg(world, msg)->attempts > 1;
     if ((msg->flags & FLY_MSG_DEAD_LETTER) || (again && from->retain_bytes))
         return;
     uint32_t *last = &world->received[body.sender][fly_rt(task)->idx][body.key];
@@ -233,7 +250,7 @@ static void receive(struct fly_task *task, const struct fly_msg *msg)
 static void done(struct fly_task *task, const struct fly_msg *msg)
 {
     struct world *world = pipe_world(task);
-    struct shadow *shadow = shadow_of(world, fly_anchor_root(msg->anchor).bits);
+    struct shadow *shadow = shadow_of_msg(world, msg);
     WORLD_HOLDS(world, shadow->live > 0, "%s got a message that nobody sent", fly_task_name(task));
     shadow->live--;
 }
@@ -357,7 +374,9 @@ static enum fly_polled source_poll(struct fly_task *task, void *arg, uint32_t bu
         struct fly_content content = fill(task, body, id);
         content.flags = chance(world, 128) ? FLY_MSG_STABLE : 0;
         fly_emit_root(task, 0, id, id + 1, content);
-        shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
+        uint64_t name = world->name[id];
+        struct shadow *shadow = name ? shadow_of(world, name) : &world->fresh[id];
+        shadow->live += copies(fly_rt(task), 0);
     }
     self->inside = false;
     return self->sent < world->messages ? FLY_POLL_MORE : FLY_POLL_DONE;
@@ -383,6 +402,8 @@ static void end_root(struct fly_task *task, struct self *self, uint64_t id)
     struct world *world = pipe_world(task);
     enter(task, self);
     WORLD_HOLDS(world, id < world->root_cnt && !world->outcome[id], "root %llu ended twice",
+                (unsigned long long)id);
+    WORLD_HOLDS(world, !world->fresh[id].live, "root %llu ended, and messages of it live",
                 (unsigned long long)id);
     world->outcome[id] = 1;
     world->outcome_cnt++;
@@ -705,6 +726,8 @@ static void one_schedule(struct world *world, const struct topology *topology, u
     const bool listens = topology->node[0].type->acked != NULL;
     WORLD_HOLDS(world, !listens || world->outcome_cnt == world->root_cnt,
                 "%u roots, of %u the source heard", world->root_cnt, world->outcome_cnt);
+    for (uint32_t id = 0; id < world->root_cnt; id++)
+        WORLD_HOLDS(world, !world->fresh[id].live, "messages of root %u live", id);
     pipe_close(&world->pipe);
 }
 

@@ -159,10 +159,10 @@ static FLY_ALWAYS_INLINE uint64_t spaces_any(const uint8_t *at)
     uint64_t spaces = 0;
 #if defined(__SSE2__)
     const __m128i space = _mm_set1_epi8(' ');
-    for (int i = 0; i < 4; i++) {
-        __m128i got = _mm_loadu_si128((const __m128i *)(const void *)(at + i * 16));
+    for (size_t i = 0; i < 64; i += 16) {
+        __m128i got = _mm_loadu_si128((const __m128i *)(const void *)(at + i));
         got = _mm_cmpeq_epi8(_mm_max_epu8(got, space), space);
-        spaces |= (uint64_t)(uint32_t)_mm_movemask_epi8(got) << (i * 16);
+        spaces |= (uint64_t)(uint32_t)_mm_movemask_epi8(got) << i;
     }
 #else
     for (int i = 0; i < 64; i++)

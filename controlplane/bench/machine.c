@@ -16,6 +16,7 @@ enum {
     CLOCK_SLICES = 8,
     ROUND_TRIPS = 200, /* of a slice */
     TRIP_SLICES = 20,
+    TURN_MAX = 2 * ROUND_TRIPS * TRIP_SLICES,
 };
 #define COPY_BYTES ((size_t)64 << 20)
 #define COPY_PAGE_BYTES ((size_t)2 << 20)
@@ -71,7 +72,7 @@ static void *answer(void *arg)
     cpu_set_t before;
     int rc = fly_machine_pin(game->core, &before);
     atomic_store(&game->rc, rc);
-    for (uint64_t turn = 1; rc == 0 && turn < 2 * ROUND_TRIPS * TRIP_SLICES; turn += 2) {
+    for (uint64_t turn = 1; rc == 0 && turn < TURN_MAX; turn += 2) {
         while (atomic_load_explicit(&game->turn, memory_order_acquire) != turn)
             ;
         atomic_store_explicit(&game->turn, turn + 1, memory_order_release);

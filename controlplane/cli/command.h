@@ -18,6 +18,7 @@ struct fly_cli_options {
     struct fly_string idle;
     struct fly_string drain_timeout;
     uint64_t duration_ns;
+    uint64_t seconds;
     uint32_t format; /* index of the choice; 0 is always the one for people */
     uint32_t level;
     uint32_t progress;
@@ -72,6 +73,7 @@ int fly_cli_run(const struct fly_call *call);
 int fly_cli_validate(const struct fly_call *call);
 int fly_cli_plan(const struct fly_call *call);
 int fly_cli_graph(const struct fly_call *call);
+int fly_cli_bench(const struct fly_call *call);
 int fly_cli_list(const struct fly_call *call);
 int fly_cli_describe(const struct fly_call *call);
 int fly_cli_schema(const struct fly_call *call);

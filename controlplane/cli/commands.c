@@ -1,5 +1,7 @@
 #include "cli/command.h"
 
+#include "bench/bench.h"
+
 #include <stddef.h>
 
 /* FORMATS[0] is what people read. */
@@ -139,6 +141,26 @@ static const struct fly_cli_option GRAPH_OPTIONS[] = {
     END,
 };
 
+static const struct fly_cli_option BENCH_OPTIONS[] = {
+    CORES,
+    {.param = {.name = "seconds",
+               .type = FLY_PARAM_UINT,
+               .at = AT(seconds),
+               .preset = "60",
+               .min = FLY_BENCH_SECONDS_MIN,
+               .max = FLY_BENCH_SECONDS_MAX,
+               .help = "About how long it may take; one round at least, some 2 s."},
+     .value = "NUMBER"},
+    FORMAT("text", TEXT_OR_JSON, "How the report is written."),
+    {.param = {.name = "progress",
+               .type = FLY_PARAM_ENUM,
+               .at = AT(progress),
+               .preset = "auto",
+               .choices = WHEN,
+               .help = "Show a line with what is being measured; auto: on a terminal."}},
+    END,
+};
+
 static const struct fly_cli_option LIST_OPTIONS[] = {
     FORMAT("text", TEXT_OR_JSON, "How the list is written."),
     PLUGIN,
@@ -211,6 +233,20 @@ static const struct fly_command COMMANDS[] = {
      .operand_min = 1,
      .operand_max = ANY_CNT,
      .run = fly_cli_graph},
+    {.name = "bench",
+     .operands = "",
+     .help = "Measure this machine, and how much of what it can do pipelines get.",
+     .text =
+         "In rounds: the clock, the way of a cache line between two cores, the speed of memory; "
+         "loops by hand that do without an engine; and the pipelines that do the same work with "
+         "every message tracked. The share is what a pipeline reaches of its loop in the same "
+         "round; the best loop is the ceiling of this machine. Results are checked: all "
+         "messages are acked, and words are counted as by hand. The machine should have "
+         "nothing else to do meanwhile.",
+     .example = "flyover bench\n"
+                "flyover bench --cores 0-1 --seconds 20 --format json",
+     .options = BENCH_OPTIONS,
+     .run = fly_cli_bench},
     {.name = "list",
      .operands = "",
      .help = "List the node types.",

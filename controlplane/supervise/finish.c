@@ -125,7 +125,8 @@ static void print_summary(struct fly_runner *runner, const struct fly_summary *s
     const struct fly_run_options *options = runner->options;
     bool wanted = isatty(STDERR_FILENO) ? options->progress != FLY_PROGRESS_NEVER
                                         : options->progress == FLY_PROGRESS_ALWAYS;
-    if (options->json && fly_summary_print_json(summary, stdout)) {
+    FILE *file = options->opt_summary ? options->opt_summary : stdout;
+    if (options->json && fly_summary_print_json(summary, file)) {
         fly_log_trace(&runner->log);
         fly_runner_fail(runner, FLY_EXIT_IO);
     }

@@ -18,6 +18,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit codes of sysexits.h that a run can have. */
 enum {
@@ -41,6 +42,7 @@ struct fly_run_options {
     uint64_t duration_ns;     /* 0: until the sources end */
     bool json;                /* the summary as JSON on stdout; else as text on stderr, if that is
                                 * a terminal or progress is asked for */
+    FILE *opt_summary;        /* where the JSON goes instead of stdout */
     bool json_log;
     enum fly_progress progress;
     enum fly_huge_pages huge_pages;

@@ -1,39 +1,27 @@
-/* ring.c - the SPSC ring against rte_ring, element by element.
- *
- * Two pinned threads, then one thread alone; bursts of 1, 8 and 32 elements of 8 bytes; 1,024
- * slots. Rounds of the two are interleaved, and each round lies between two probes of the way
- * between the cores: on virtual machines it changes by a factor of five within a second, so rounds
- * are told apart as near, far, or neither. Prints medians in nanoseconds per element and the ratio.
- *
- *   ring [rounds [cpu cpu]]
- */
-#include <pthread.h>
-#include <sched.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* The SPSC ring against rte_ring, element by element: bursts of 1, 8 and 32 elements of 8 bytes,
+ * 1,024 slots, between two pinned threads and in one. Each run of two threads lies between two
+ * probes of the way between the cores. */
+#include "micro.h"
 
-#include <rte_ring.h>
-#include <rte_ring_elem.h>
-
-#include "base/clock.h"
 #include "base/err.h"
 #include "ring/spsc.h"
 
+#include <pthread.h>
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+#include <sched.h>
+
 #define SLOT_CNT 1024
-#define ITEM_CNT 1000000
+#define ITEM_CNT (MICRO_STEP_CNT)
 #define BURST_MAX 32
-#define ROUND_MAX 99
 #define NEAR_NS 200 /* round trips below are near, */
 #define FAR_NS 300  /* above are far */
 #define PROBE_TURN UINT64_C(2000)
 
-enum kind { OWN, RTE, KIND_CNT };
-enum place { NEAR, FAR, NEITHER, PLACE_CNT };
+enum kind { OWN, RTE };
 
 struct bench {
-    int cpu[2];
-    unsigned round_cnt;
+    uint32_t cpu[2];
     struct fly_clock_rate rate;
     void *own;
     size_t own_bytes;
@@ -48,23 +36,18 @@ struct task {
     uint64_t sum;
 };
 
-struct samples {
-    double ns[ROUND_MAX];
-    unsigned cnt;
-};
-
-static void pin(int cpu)
+static void pin(uint32_t cpu)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    CPU_SET((size_t)cpu, &set);
+    CPU_SET(cpu, &set);
     int rc = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
-    FLY_CHECK(rc == 0, "cannot run on cpu %d", cpu);
+    FLY_CHECK(rc == 0, "cannot run on cpu %u", cpu);
 }
 
 struct probe {
     FLY_ALIGNED(FLY_CACHE_LINE_PAIR) _Atomic uint64_t turn;
-    int cpu;
+    uint32_t cpu;
 };
 
 static void *answer_probe(void *arg)
@@ -102,11 +85,11 @@ static double probe_ns(struct bench *bench)
     return (double)fly_ticks_to_ns(&bench->rate, best_ticks) / 100;
 }
 
-static enum place place_of(double before_ns, double after_ns)
+static enum micro_place place_of(double before_ns, double after_ns)
 {
     if (before_ns < NEAR_NS && after_ns < NEAR_NS)
-        return NEAR;
-    return before_ns > FAR_NS && after_ns > FAR_NS ? FAR : NEITHER;
+        return MICRO_NEAR;
+    return before_ns > FAR_NS && after_ns > FAR_NS ? MICRO_FAR : MICRO_CHANGING;
 }
 
 static void format_rings(struct bench *bench)
@@ -188,9 +171,11 @@ static void check_sum(uint64_t sum)
     FLY_CHECK(sum == expected, "elements were lost or changed");
 }
 
-/* Nanoseconds per element from one thread to the other. */
-static double run_two(struct bench *bench, enum kind kind, uint32_t burst)
+/* From one thread to the other. */
+static FLY_ALWAYS_INLINE struct micro_sample run_two(struct bench *bench, enum kind kind,
+                                                     uint32_t burst)
 {
+    double before_ns = probe_ns(bench);
     format_rings(bench);
     struct task task = {.bench = bench, .burst = burst};
     FLY_ALIGNED(FLY_CACHE_LINE_PAIR) struct fly_ring8_tx tx;
@@ -209,7 +194,7 @@ static double run_two(struct bench *bench, enum kind kind, uint32_t burst)
     pthread_join(thread, NULL);
     uint64_t ticks = fly_ticks() - begin;
     check_sum(task.sum);
-    return (double)fly_ticks_to_ns(&bench->rate, ticks) / ITEM_CNT;
+    return (struct micro_sample){ITEM_CNT, ticks, place_of(before_ns, probe_ns(bench))};
 }
 
 static FLY_ALWAYS_INLINE uint64_t turn_around(enum kind kind, struct bench *bench, uint32_t burst)
@@ -233,95 +218,65 @@ static FLY_ALWAYS_INLINE uint64_t turn_around(enum kind kind, struct bench *benc
     return sum;
 }
 
-/* Nanoseconds per element in and out, on one core. */
-static double run_one(struct bench *bench, enum kind kind, uint32_t burst)
+/* In and out, on one core. */
+static FLY_ALWAYS_INLINE struct micro_sample run_one(struct bench *bench, enum kind kind,
+                                                     uint32_t burst)
 {
     format_rings(bench);
     uint64_t begin = fly_ticks();
     uint64_t sum = kind == OWN ? turn_around(OWN, bench, burst) : turn_around(RTE, bench, burst);
     uint64_t ticks = fly_ticks() - begin;
     check_sum(sum);
-    return (double)fly_ticks_to_ns(&bench->rate, ticks) / ITEM_CNT;
+    return (struct micro_sample){ITEM_CNT, ticks, MICRO_ONE};
 }
 
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left;
-    double b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-static double quantile(struct samples *samples, double q)
-{
-    if (!samples->cnt)
-        return 0;
-    qsort(samples->ns, samples->cnt, sizeof(samples->ns[0]), compare);
-    return samples->ns[(unsigned)(q * (samples->cnt - 1) + 0.5)];
-}
-
-static void print_row(const char *what, uint32_t burst, struct samples samples[KIND_CNT])
-{
-    if (!samples[OWN].cnt)
-        return;
-    double own = quantile(&samples[OWN], 0.5);
-    double rte = quantile(&samples[RTE], 0.5);
-    printf("%-22s burst %2u   own %6.2f [%6.2f %6.2f]   rte_ring %6.2f [%6.2f %6.2f]   own/rte "
-           "%.2f   n=%u\n",
-           what, burst, own, quantile(&samples[OWN], 0), quantile(&samples[OWN], 1), rte,
-           quantile(&samples[RTE], 0), quantile(&samples[RTE], 1), own / rte, samples[OWN].cnt);
-}
-
-static void bench_two(struct bench *bench, uint32_t burst)
-{
-    static const char *const names[PLACE_CNT] = {"two threads, near", "two threads, far",
-                                                 "two threads, changing"};
-    struct samples samples[PLACE_CNT][KIND_CNT] = {0};
-    for (unsigned round = 0; round < bench->round_cnt; round++) {
-        double before_ns = probe_ns(bench);
-        double own = run_two(bench, OWN, burst);
-        double rte = run_two(bench, RTE, burst);
-        struct samples *here = samples[place_of(before_ns, probe_ns(bench))];
-        here[OWN].ns[here[OWN].cnt++] = own;
-        here[RTE].ns[here[RTE].cnt++] = rte;
+#define STEP(name_, run_, kind_, burst_)                                                           \
+    static struct micro_sample name_(void *self)                                                   \
+    {                                                                                              \
+        return run_(self, kind_, burst_);                                                          \
     }
-    for (int place = 0; place < PLACE_CNT; place++)
-        print_row(names[place], burst, samples[place]);
+
+STEP(own_two_1, run_two, OWN, 1)
+STEP(own_two_8, run_two, OWN, 8)
+STEP(own_two_32, run_two, OWN, 32)
+STEP(rte_two_1, run_two, RTE, 1)
+STEP(rte_two_8, run_two, RTE, 8)
+STEP(rte_two_32, run_two, RTE, 32)
+STEP(own_one_1, run_one, OWN, 1)
+STEP(own_one_8, run_one, OWN, 8)
+STEP(own_one_32, run_one, OWN, 32)
+STEP(rte_one_32, run_one, RTE, 32)
+
+static void *open_ring(const struct micro_config *config)
+{
+    struct bench *bench = micro_memory(sizeof(*bench));
+    *bench = (struct bench){.cpu = {config->core[0], config->core[1]}, .rate = config->rate};
+    bench->own_bytes = fly_ring8_footprint(SLOT_CNT);
+    bench->own = micro_memory(bench->own_bytes);
+    bench->rte = micro_memory((uint64_t)rte_ring_get_memsize(SLOT_CNT));
+    return bench;
 }
 
-static void bench_one(struct bench *bench, uint32_t burst)
+static void close_ring(void *self)
 {
-    struct samples samples[KIND_CNT] = {0};
-    for (unsigned round = 0; round < bench->round_cnt; round++) {
-        for (enum kind kind = OWN; kind < KIND_CNT; kind++)
-            samples[kind].ns[samples[kind].cnt++] = run_one(bench, kind, burst);
-    }
-    print_row("one thread, in and out", burst, samples);
+    struct bench *bench = self;
+    free(bench->own);
+    free(bench->rte);
+    free(bench);
 }
 
-int main(int argc, char **argv)
-{
-    static const uint32_t bursts[] = {1, 8, 32};
-    struct bench bench = {.cpu = {0, 1}, .round_cnt = 15, .rate = fly_clock_calibrate()};
-    if (argc > 1)
-        bench.round_cnt = (unsigned)strtoul(argv[1], NULL, 10);
-    if (argc > 3)
-        for (int i = 0; i < 2; i++)
-            bench.cpu[i] = (int)strtoul(argv[2 + i], NULL, 10);
-    if (bench.round_cnt < 1 || bench.round_cnt > ROUND_MAX) {
-        fprintf(stderr, "ring: 1 to %d rounds\n", ROUND_MAX);
-        return 64;
-    }
-    bench.own_bytes = fly_ring8_footprint(SLOT_CNT);
-    bench.own = aligned_alloc(FLY_RING_ALIGN, bench.own_bytes);
-    bench.rte = aligned_alloc(FLY_RING_ALIGN, (size_t)rte_ring_get_memsize(SLOT_CNT));
-    FLY_CHECK(bench.own && bench.rte, "no memory");
-    pin(bench.cpu[0]);
-    printf("ns per element: median [min max]\n");
-    for (size_t i = 0; i < sizeof(bursts) / sizeof(bursts[0]); i++)
-        bench_two(&bench, bursts[i]);
-    for (size_t i = 0; i < sizeof(bursts) / sizeof(bursts[0]); i++)
-        bench_one(&bench, bursts[i]);
-    free(bench.own);
-    free(bench.rte);
-    return 0;
-}
+static const struct micro_step steps[] = {
+    {"ring-two-1", "an element from one thread to another, one at a time", own_two_1},
+    {"ring-two-8", "the same in bursts of 8", own_two_8},
+    {"ring-two-32", "the same in bursts of 32", own_two_32},
+    {"rte-ring-two-1", "the same through DPDK's ring, one at a time", rte_two_1},
+    {"rte-ring-two-8", "DPDK's, in bursts of 8", rte_two_8},
+    {"rte-ring-two-32", "DPDK's, in bursts of 32", rte_two_32},
+    {"ring-one-1", "an element in and out on one core, one at a time", own_one_1},
+    {"ring-one-8", "the same in bursts of 8", own_one_8},
+    {"ring-one-32", "the same in bursts of 32", own_one_32},
+    {"rte-ring-one-32", "DPDK's in bursts of 32", rte_one_32},
+    {0},
+};
+
+const struct micro_group micro_ring = {open_ring, close_ring, steps};

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from flyover_run import CONFIG, FLYOVER, INSTANCES, LATER, OK, USAGE, Skip, eq, has, main, test, wait_for
 
-VERBS = ("run", "validate", "plan", "graph", "list", "describe", "schema", "new", "completion", "version", "help")
+VERBS = ("run", "validate", "plan", "graph", "bench", "list", "describe", "schema", "new", "completion", "version", "help")
 ENDLESS = """
   load: {type: generate, rate: %s, payload: 'message {seq}', tasks: 1}
   out:  {type: file, inputs: [load], path: out.txt}

@@ -240,20 +240,21 @@ static uint32_t take(struct fly_rt_task *task, struct fly_input *input)
 }
 
 /* The least of the inputs that count; where all are idle, the greatest: as if they had become so
- * one by one, the slowest first. False: nothing new. */
+ * one by one, the slowest first. Mute ones are idle all the time. False: nothing new. */
 static bool derive(struct fly_rt_task *task)
 {
     int64_t least = INT64_MAX, greatest = FLY_WATERMARK_NONE;
     uint32_t active_cnt = 0, idle_cnt = 0;
     for (uint32_t i = 0; i < task->input_cnt; i++) {
         const struct fly_input_mark *mark = &task->input[i].mark;
-        if (mark->ended || mark->mute)
+        const bool idle = mark->mute || mark->now.idle;
+        if (mark->ended)
             continue;
-        idle_cnt += mark->now.idle;
-        active_cnt += !mark->now.idle;
-        if (mark->now.idle && mark->now.time_ns > greatest)
+        idle_cnt += idle;
+        active_cnt += !idle;
+        if (idle && mark->now.time_ns > greatest)
             greatest = mark->now.time_ns;
-        if (!mark->now.idle && mark->now.time_ns < least)
+        if (!idle && mark->now.time_ns < least)
             least = mark->now.time_ns;
     }
     if (!active_cnt && !idle_cnt)
@@ -270,7 +271,12 @@ static bool derive(struct fly_rt_task *task)
 static void pass_on(struct fly_rt_task *task)
 {
     struct fly_task_mark *own = &task->mark_of;
-    if (task->node->sets_watermark || own->behind_held)
+    if (task->node->sets_watermark) { /* nothing comes in: it has nothing to say for a while */
+        if (own->in.idle)
+            say(task, (struct fly_mark){own->out.time_ns, true});
+        return;
+    }
+    if (own->behind_held)
         return;
     if (!task->held || !fly_hold_split(task->held)) {
         say(task, own->in);
@@ -346,8 +352,8 @@ static void lane_say(struct fly_rt_task *task, struct fly_out_edge *edge, uint32
     marks->frame[idx].time_ns = out.time_ns;
     marks->frame[idx].idle = out.idle;
     struct fly_peer *peer = &worker->peer[lane->worker];
-    bool staged = fly_ring8_stage(
-        &peer->data_out, fly_data_make(FLY_DATA_WATERMARK, lane->target, edge->feed->idx));
+    bool staged = fly_ring8_stage(&peer->data_out,
+                                  fly_data_make(FLY_DATA_WATERMARK, lane->target, edge->feed->idx));
     FLY_CHECK(staged, "a data ring has no room for a mark");
     peer->published = true;
 }

@@ -56,8 +56,8 @@ struct world {
     uint32_t sent[PIPE_TASKS_MAX][KEY_CNT];
     uint32_t received[PIPE_TASKS_MAX][PIPE_TASKS_MAX][KEY_CNT];
     uint64_t last_begun;
-    int32_t clock;                /* event time of the newest message */
-    int64_t mark[PIPE_TASKS_MAX]; /* the last watermark of each task that is called with it */
+    int32_t clock;                 /* event time of the newest message */
+    int64_t mark[PIPE_TASKS_MAX];  /* the last watermark of each task that is called with it */
     uint32_t marked_cnt, last_cnt; /* such tasks; those that were told the last time */
     bool waits_for_last;
     struct fly_workspace spare;
@@ -744,7 +744,6 @@ static void mark_nodes(struct world *world, struct pipe_node *node)
                 node[n].type = marked[k];
 }
 
-/* Nodes for dead letters only are told nothing to wait for. */
 static void count_marked(struct world *world)
 {
     for (uint32_t t = 0; t < world->pipe.plan.head.task_cnt; t++) {

@@ -30,6 +30,12 @@ static struct fly_feed_marks *marks_of(const struct fly_worker *worker, uint32_t
     return fly_place(worker->workspace, worker->layout->feed[feed].marks);
 }
 
+static int64_t newest_of(const struct fly_worker *worker, uint32_t feed)
+{
+    uint64_t newest = atomic_load_explicit(&marks_of(worker, feed)->newest, memory_order_acquire);
+    return (int64_t)(newest + (uint64_t)FLY_WATERMARK_NONE);
+}
+
 void fly_mark_open_input(struct fly_rt_task *task, struct fly_input *input)
 {
     const struct fly_worker *worker = task->worker;
@@ -37,17 +43,15 @@ void fly_mark_open_input(struct fly_rt_task *task, struct fly_input *input)
     const struct fly_feed_place *place = &worker->layout->feed[input->feed];
     const struct fly_plan_edge *edge = &fly_plan_edges(plan)[place->edge];
     const uint32_t *target = fly_plan_targets(plan) + edge->first_target;
-    struct fly_feed_marks *marks = marks_of(worker, input->feed);
-    uint64_t newest = atomic_load_explicit(&marks->newest, memory_order_relaxed);
     uint32_t lane = 0;
     while (target[lane] != task->idx)
         lane++;
     input->mark = (struct fly_input_mark){
-        .now = {(int64_t)(newest + (uint64_t)FLY_WATERMARK_NONE), false},
+        .now = {newest_of(worker, input->feed), false},
         .after = FLY_FRAME_NONE,
         .lane = lane,
         .mute = !may_pick(plan, edge, fly_plan_tasks(plan)[place->task].worker, lane),
-        .frame = input->local ? NULL : &marks->frame[lane],
+        .frame = input->local ? NULL : &marks_of(worker, input->feed)->frame[lane],
     };
 }
 
@@ -63,6 +67,13 @@ void fly_mark_open_edge(struct fly_rt_task *task, struct fly_out_edge *edge)
         };
 }
 
+/* The release is for a task that starts later; who reads it at the end has had a descriptor. */
+static void set_newest(const struct fly_worker *worker, uint32_t feed, int64_t time_ns)
+{
+    atomic_store_explicit(&marks_of(worker, feed)->newest,
+                          (uint64_t)time_ns - (uint64_t)FLY_WATERMARK_NONE, memory_order_release);
+}
+
 /* What the task's lanes are to carry from now on; time never goes back. */
 static void say(struct fly_rt_task *task, struct fly_mark mark)
 {
@@ -74,6 +85,9 @@ static void say(struct fly_rt_task *task, struct fly_mark mark)
     own->out = mark;
     own->due = true;
     task->worker->marks_due = true;
+    for (uint32_t p = 0; p < task->port_cnt; p++)
+        for (uint32_t e = 0; e < task->port[p].edge_cnt; e++)
+            set_newest(task->worker, task->port[p].edge[e].feed->idx, mark.time_ns);
 }
 
 /* A task that nobody can send anything to would hold the others back for ever. */
@@ -228,8 +242,9 @@ static uint32_t take(struct fly_rt_task *task, struct fly_input *input)
         return 0;
     task->mark_of.ready_cnt--;
     input->mark.waits = FLY_MARK_NOTHING;
-    if (waited == FLY_MARK_END) {
+    if (waited == FLY_MARK_END) { /* which may have come instead of the last one */
         input->mark.ended = true;
+        input->mark.now.time_ns = newest_of(task->worker, input->feed);
         return 1;
     }
     input->mark.now = input->mark.next;
@@ -239,23 +254,21 @@ static uint32_t take(struct fly_rt_task *task, struct fly_input *input)
     return 1;
 }
 
-/* The least of the inputs that count; where all are idle, the greatest: as if they had become so
- * one by one, the slowest first. Mute ones are idle all the time. False: nothing new. */
+/* The least of the inputs that count; where all are idle or ended, the greatest: as if they had
+ * become so one by one, the slowest first. Mute ones are idle all the time. False: nothing new. */
 static bool derive(struct fly_rt_task *task)
 {
     int64_t least = INT64_MAX, greatest = FLY_WATERMARK_NONE;
     uint32_t active_cnt = 0, idle_cnt = 0;
     for (uint32_t i = 0; i < task->input_cnt; i++) {
         const struct fly_input_mark *mark = &task->input[i].mark;
-        const bool idle = mark->mute || mark->now.idle;
-        if (mark->ended)
-            continue;
-        idle_cnt += idle;
-        active_cnt += !idle;
-        if (idle && mark->now.time_ns > greatest)
-            greatest = mark->now.time_ns;
-        if (!idle && mark->now.time_ns < least)
+        const bool active = !mark->ended && !mark->mute && !mark->now.idle;
+        idle_cnt += !active && !mark->ended;
+        active_cnt += active;
+        if (active && mark->now.time_ns < least)
             least = mark->now.time_ns;
+        if (!mark->mute && mark->now.time_ns > greatest)
+            greatest = mark->now.time_ns;
     }
     if (!active_cnt && !idle_cnt)
         return false; /* the end follows */
@@ -342,8 +355,6 @@ static void lane_say(struct fly_rt_task *task, struct fly_out_edge *edge, uint32
     mark->said = out;
     mark->said_ticks = worker->now_ticks;
     mark->away = true;
-    atomic_store_explicit(&marks->newest, (uint64_t)out.time_ns - (uint64_t)FLY_WATERMARK_NONE,
-                          memory_order_relaxed);
     if (lane->local) {
         uint64_t at = (uint64_t)lane->target * worker->layout->feed_cnt + edge->feed->idx;
         input_say(lane->local, worker->input_of[at], out);

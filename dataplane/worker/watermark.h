@@ -44,8 +44,8 @@ struct fly_mark_frame {
 
 /* Of one (edge, sender). */
 struct fly_feed_marks {
-    /* The newest that was sent, for a task that starts later; as an offset from
-     * FLY_WATERMARK_NONE, so that new memory says just that. */
+    /* The newest that was said: for a task that starts later, and at the end, which does not wait
+     * for it. As an offset from FLY_WATERMARK_NONE, so that new memory says just that. */
     _Alignas(FLY_CACHE_LINE) _Atomic uint64_t newest;
     struct fly_mark_frame frame[]; /* by receiver */
 };

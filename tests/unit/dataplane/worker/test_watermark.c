@@ -241,6 +241,25 @@ static void test_an_idle_input_is_not_waited_for(void **state)
     end(world);
 }
 
+/* The last watermark counts, also where the end came instead of it: others are idle. */
+static void test_an_ended_input_has_said_its_last(void **state)
+{
+    (void)state;
+    const struct pipe_spec spec = SPEC(two_ways, key_then_global, 2);
+    struct world *world = start(&spec);
+    world->order[0].goes_idle = true;
+    go(world);
+    world->order[1].says = 10;
+    for (int i = 0; i < 6; i++) /* it is under way, and not taken */
+        pipe_turn(&world->pipe, 1);
+    world->order[1] = (struct order){.says = 30, .ends = true};
+    for (int i = 0; i < 6; i++)
+        pipe_turn(&world->pipe, 1);
+    go(world);
+    EXPECT(world, 2, 0, 10, 30);
+    end(world);
+}
+
 static void test_who_gets_nothing_is_not_waited_for(void **state)
 {
     (void)state;
@@ -543,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_the_slowest_input_counts),
         cmocka_unit_test(test_an_ended_input_is_not_waited_for),
         cmocka_unit_test(test_an_idle_input_is_not_waited_for),
+        cmocka_unit_test(test_an_ended_input_has_said_its_last),
         cmocka_unit_test(test_who_gets_nothing_is_not_waited_for),
         cmocka_unit_test(test_who_gets_nothing_any_more_is_not_waited_for),
         cmocka_unit_test(test_a_watermark_follows_its_data),

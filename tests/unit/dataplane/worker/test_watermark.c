@@ -245,7 +245,9 @@ static void test_an_idle_input_is_not_waited_for(void **state)
 static void test_an_ended_input_has_said_its_last(void **state)
 {
     (void)state;
-    const struct pipe_spec spec = SPEC(two_ways, key_then_global, 2);
+    const struct pipe_node node[] = {{.type = &source}, {.type = &sink, .workers = 1}};
+    const struct pipe_edge edge[] = {EDGE(0, 1, KEY)};
+    const struct pipe_spec spec = SPEC(node, edge, 2);
     struct world *world = start(&spec);
     world->order[0].goes_idle = true;
     go(world);
@@ -256,7 +258,7 @@ static void test_an_ended_input_has_said_its_last(void **state)
     for (int i = 0; i < 6; i++)
         pipe_turn(&world->pipe, 1);
     go(world);
-    EXPECT(world, 2, 0, 10, 30);
+    EXPECT(world, 1, 0, 10, 30);
     end(world);
 }
 

@@ -9,7 +9,7 @@
  * When full  Does not apply.
  * Caveat     Times outside of 1677 to 2262 do not fit and are bad. A leap second is the second
  *            after it.
- * See also   timestamps.c, window.c
+ * See also   timestamps.c, window.c, tests/fuzz/fuzz_time.c
  */
 #ifndef FLY_STAGES_EVENT_TIME_H
 #define FLY_STAGES_EVENT_TIME_H

@@ -153,10 +153,16 @@ static void keep_busy(struct fly_rt_task *task, bool keep)
     task->busy += keep ? 1U : UINT32_MAX;
 }
 
+/* Do marks wait for what the task holds? */
+static bool holds_back(const struct fly_rt_task *task)
+{
+    return task->held && task->port_cnt;
+}
+
 static void ready(struct fly_rt_task *task)
 {
     task->mark_of.ready_cnt++;
-    if (task->node->watermark || task->held)
+    if (task->node->watermark || holds_back(task))
         keep_busy(task, true);
 }
 
@@ -291,7 +297,7 @@ static void pass_on(struct fly_rt_task *task)
     }
     if (own->behind_held)
         return;
-    if (!task->held || !fly_hold_split(task->held)) {
+    if (!holds_back(task) || !fly_hold_split(task->held)) {
         say(task, own->in);
         return;
     }
@@ -326,8 +332,8 @@ void fly_mark_act(struct fly_rt_task *task)
 uint32_t fly_mark_step(struct fly_rt_task *task)
 {
     const bool calls = task->node->watermark != NULL;
-    uint32_t work = task->held ? pass_held(task) : 0;
-    if (task->occupied && (calls || task->held))
+    uint32_t work = pass_held(task);
+    if (task->occupied && (calls || holds_back(task)))
         return work;
     int64_t before_ns = task->mark_of.in.time_ns;
     for (uint32_t i = 0; task->mark_of.ready_cnt && i < task->input_cnt; i++)

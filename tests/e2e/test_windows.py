@@ -78,59 +78,59 @@ def sums_over_every_way_through(place):
         eq(result.summary["stages"]["views"]["acked"], len(expected))
 
 
-def feed(place, lines, window, more="", last=60):
-    """Events that come one by one through stdin, so that each has its own watermark: {t: number, ...} each."""
+def line_of(run):
+    """The next line of standard output, and nothing beyond it."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(run.process.stdout.fileno(), 1)
+        if not byte:
+            raise AssertionError(f"no line came: {run.err()}")
+        line += byte
+    return json.loads(line)
+
+
+def feed(place, window="", late=""):
+    """Events of 5 and 12 s, and one of 3 s after the first window has come (with a window that waits longer: at once).
+    What came, and the result."""
     run = place.start(f"""
   lines: {{type: stdin}}
   timed: {{type: timestamps, inputs: [lines], time: t, time_format: unix_s, late_by: 1s}}
   views: {{type: window, inputs: [{{from: timed, grouping: global}}], every: 10s, time: t, time_format: unix_s{window}}}
-  out:   {{type: file, inputs: [views], path: out.jsonl, codec: json}}
-{more}
+  out:   {{type: stdout, inputs: [views]}}
+{late}
 """, "--cores", "0-1", stdin=subprocess.PIPE)
-    for line in [*lines, last]:
-        run.process.stdin.write(json.dumps({"t": line}).encode() + b"\n")
-        run.process.stdin.flush()
-        yield run
+    run.process.stdin.write(b'{"t":5}\n{"t":12}\n')
+    run.process.stdin.flush()
+    found = [] if window else [line_of(run)]
+    run.process.stdin.write(b'{"t":3}\n{"t":25}\n')
     run.process.stdin.close()
     run.process.stdin = None
-    yield run.wait().expect(0)
-
-
-def wait_progress():
-    import time
-    time.sleep(0.3)
+    result = run.wait().expect(0)
+    found += [json.loads(line) for line in result.lines()]
+    return [(entry["window_start"], entry["count"]) for entry in found], result
 
 
 @test
 def windows_come_before_the_end(place):
     """And late events go where they are wanted."""
-    late = "  late:  {type: file, inputs: [views.late], path: late.jsonl}"
-    result = None
-    for step in feed(place, [5, 12, 3], "", late, 25):
-        result = step
-        wait_progress()
-    eq([(entry["window_start"], entry["count"]) for entry in place.objects("out.jsonl")], [(0, 1), (10, 1), (20, 1)])
-    eq(place.lines("late.jsonl"), ['{"t": 3}'])
+    found, result = feed(place, late="  late:  {type: file, inputs: [views.late], path: late.jsonl}")
+    eq(found, [(0, 1), (10, 1), (20, 1)])
+    eq(place.lines("late.jsonl"), ['{"t":3}'])
     eq(result.node("views")["errors"], 0)
 
 
 @test
 def late_events_that_nobody_wants_are_counted(place):
-    result = None
-    for step in feed(place, [5, 12, 3], "", "", 25):
-        result = step
-        wait_progress()
+    found, result = feed(place)
+    eq(found, [(0, 1), (10, 1), (20, 1)])
     eq(result.node("views")["errors"], 1)
     eq(result.source()["acked"], 4)
 
 
 @test
 def allowed_lateness_waits(place):
-    result = None
-    for step in feed(place, [5, 12, 3], ", allowed_lateness: 5s", "", 25):
-        result = step
-        wait_progress()
-    eq([(entry["window_start"], entry["count"]) for entry in place.objects("out.jsonl")], [(0, 2), (10, 1), (20, 1)])
+    found, result = feed(place, window=", allowed_lateness: 20s")
+    eq(found, [(0, 2), (10, 1), (20, 1)])
     eq(result.node("views")["errors"], 0)
 
 

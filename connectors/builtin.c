@@ -22,6 +22,8 @@ static const struct fly_node *const builtin_nodes[] = {
     &fly_select_node,
     &fly_split_node,
     &fly_throttle_node,
+    &fly_timestamps_node,
+    &fly_window_node,
     /* sinks */
     &fly_drop_node,
     &fly_file_sink_node,

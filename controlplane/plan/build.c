@@ -96,8 +96,9 @@ static int add_node(struct fly_builder *builder, uint32_t idx)
     snprintf(node->type, sizeof(node->type), "%s", type->name);
     node->kind = type->kind;
     node->dead_edge = FLY_PLAN_NONE;
-    node->owns_roots = type->kind == FLY_SOURCE ||
-                       (type->kind == FLY_STAGE && (type->tick || type->finish || type->holds));
+    node->owns_roots =
+        type->kind == FLY_SOURCE ||
+        (type->kind == FLY_STAGE && (type->tick || type->finish || type->watermark || type->holds));
     if (type->keyed_state || from->options.state_bytes)
         node->state_bytes = or_preset(from->options.state_bytes, FLY_BUILD_STATE_BYTES);
     if (type->holds) {

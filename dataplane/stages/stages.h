@@ -27,6 +27,8 @@ extern const struct fly_node fly_map_node;
 extern const struct fly_node fly_batch_node;
 extern const struct fly_node fly_throttle_node;
 extern const struct fly_node fly_delay_node;
+extern const struct fly_node fly_timestamps_node;
+extern const struct fly_node fly_window_node;
 extern const struct fly_node fly_inject_fault_node;
 
 extern const struct fly_node fly_drop_node;

@@ -146,6 +146,12 @@ static uint32_t api_max_message_bytes(struct fly_task *pub)
     return least < room ? least : (uint32_t)room;
 }
 
+static bool api_port_connected(struct fly_task *pub, uint32_t port)
+{
+    const struct fly_rt_task *task = fly_rt(pub);
+    return port < task->plan->port_cnt && task->port[port].edge_cnt > 0;
+}
+
 /* Behind a reserved place: a key and metadata that are written elsewhere, and more for retries. */
 enum { RESERVE_SPARE = 8192 };
 
@@ -339,7 +345,7 @@ static void api_emit_joined(struct fly_task *pub, uint32_t port, const struct fl
         struct fly_held_entry *entry = use_handle(task, parents[i], "fly_emit_joined");
         fly_blocks_free(task->hold_blocks, entry->block);
         entry->block = FLY_BLOCK_NONE;
-        entry->state = FLY_HELD_PARENT;
+        fly_hold_join(task->held, entry);
         entry->next = head;
         head = (uint32_t)(entry - task->held->entry);
     }
@@ -594,6 +600,9 @@ const struct fly_calls *fly_api_calls(void)
         .io_submit = api_io_submit,
         .io_trouble = api_io_trouble,
         .max_message_bytes = api_max_message_bytes,
+        .port_connected = api_port_connected,
+        .watermark = fly_mark_say,
+        .watermark_idle = fly_mark_say_idle,
         .emit = api_emit,
         .reserve = api_reserve,
         .commit = api_commit,

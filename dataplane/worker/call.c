@@ -158,6 +158,8 @@ static void current_close(struct fly_rt_task *task)
     fly_frame_return(task->worker, current->frame_idx);
     if (current->input->local)
         task->busy--;
+    if (FLY_UNLIKELY(current->input->mark.after == current->frame_idx))
+        fly_mark_reached(task, current->input);
     current->frame_idx = FLY_FRAME_NONE;
 }
 
@@ -303,6 +305,9 @@ static void act(void *arg)
         break;
     case FLY_ACT_TICK:
         act_tick(task);
+        break;
+    case FLY_ACT_WATERMARK:
+        fly_mark_act(task);
         break;
     case FLY_ACT_FINISH:
         task->finish_called = true;

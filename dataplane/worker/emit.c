@@ -167,8 +167,11 @@ void fly_eos_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t feed
         fly_count(&worker->stats->corrupt, 1);
         return;
     }
-    task->eos_cnt += !input->eos;
+    if (input->eos)
+        return;
+    task->eos_cnt++;
     input->eos = true;
+    fly_mark_end(task, input);
 }
 
 static void edge_send_eos(struct fly_worker *worker, struct fly_out_edge *edge)

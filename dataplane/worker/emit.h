@@ -48,7 +48,7 @@ void fly_frame_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t fr
 void fly_eos_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t feed_idx);
 
 /* Descriptors of the data ring. */
-enum fly_data_kind { FLY_DATA_FRAME = 1, FLY_DATA_EOS = 2 };
+enum fly_data_kind { FLY_DATA_FRAME = 1, FLY_DATA_EOS = 2, FLY_DATA_WATERMARK = 3 };
 static inline uint64_t fly_data_make(enum fly_data_kind kind, uint32_t task, uint32_t arg)
 {
     return (uint64_t)kind << 56 | (uint64_t)(task & 0xffffff) << 32 | arg;

@@ -23,6 +23,8 @@ struct fly_held fly_hold_add(struct fly_hold_pool *pool, uint64_t root, uint64_t
     entry->id = id;
     entry->block = block;
     entry->state = FLY_HELD_KEPT;
+    entry->half = (uint8_t)pool->half;
+    pool->kept_cnt[pool->half]++;
     return (struct fly_held){(uint32_t)entry->use << INDEX_BITS | idx};
 }
 
@@ -36,8 +38,22 @@ struct fly_held_entry *fly_hold_find(struct fly_hold_pool *pool, struct fly_held
     return in_use ? entry : NULL;
 }
 
+void fly_hold_join(struct fly_hold_pool *pool, struct fly_held_entry *entry)
+{
+    entry->state = FLY_HELD_PARENT;
+    pool->kept_cnt[entry->half]--;
+}
+
+bool fly_hold_split(struct fly_hold_pool *pool)
+{
+    FLY_CHECK(!fly_hold_before_split(pool), "a hold pool was split twice");
+    pool->half ^= 1;
+    return fly_hold_before_split(pool) != 0;
+}
+
 void fly_hold_release(struct fly_hold_pool *pool, struct fly_held_entry *entry)
 {
+    pool->kept_cnt[entry->half] -= entry->state == FLY_HELD_KEPT;
     entry->state = FLY_HELD_FREE;
     entry->use = entry->use == USE_MAX ? 1 : (uint16_t)(entry->use + 1);
     entry->next = pool->free_head;

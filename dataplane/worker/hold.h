@@ -25,11 +25,14 @@ struct fly_held_entry {
     uint32_t next;  /* free list, or the next parent */
     uint16_t use;   /* tells handles of one entry apart */
     uint8_t state;
+    uint8_t half;
 };
 
 struct fly_hold_pool {
     uint32_t free_head, free_cnt, total;
-    uint32_t reserved[13];
+    uint32_t half;        /* of what is held from now on */
+    uint32_t kept_cnt[2]; /* held messages of each half, without those that have become parents */
+    uint32_t reserved[10];
     struct fly_held_entry entry[];
 };
 
@@ -48,6 +51,19 @@ struct fly_held fly_hold_add(struct fly_hold_pool *pool, uint64_t root, uint64_t
 
 /* The entry of a handle in use; NULL: never given out, or used up. */
 struct fly_held_entry *fly_hold_find(struct fly_hold_pool *pool, struct fly_held held);
+
+/* A held message becomes a parent: what was made of it is on its way, its entry stays. */
+void fly_hold_join(struct fly_hold_pool *pool, struct fly_held_entry *entry);
+
+/* From here on: what is held now, and what will be. False: nothing is held. The split before must
+ * be over. */
+bool fly_hold_split(struct fly_hold_pool *pool);
+
+/* How many messages are still held from before the split. */
+static inline uint32_t fly_hold_before_split(const struct fly_hold_pool *pool)
+{
+    return pool->kept_cnt[pool->half ^ 1];
+}
 
 /* Gives an entry back; its handle is used up. */
 void fly_hold_release(struct fly_hold_pool *pool, struct fly_held_entry *entry);

@@ -8,6 +8,7 @@
 #include "worker/hold.h"
 #include "worker/note.h"
 #include "worker/restore.h"
+#include "worker/watermark.h"
 
 #include <errno.h>
 #include <flyover/plugin.h>
@@ -69,6 +70,7 @@ static void place_feeds(struct walk *walk)
                 .frame_cnt = edge->frame_cnt,
                 .stats = take(layout, FLY_PART_STATS, sizeof(struct fly_edge_stats)),
                 .frames = take(layout, FLY_PART_FRAMES, edge->frame_cnt * layout->frame_stride),
+                .marks = take(layout, FLY_PART_RINGS, fly_feed_marks_footprint(edge->target_cnt)),
             };
             layout->frame_cnt += edge->frame_cnt;
         }
@@ -131,7 +133,7 @@ static bool edge_reaches(const struct fly_plan *plan, const struct fly_plan_edge
     return false;
 }
 
-/* Frames of `from` that can be at `to`, and control descriptors, in *control. */
+/* Frames of `from` that can be at `to`, and marks (or ends), in *control. */
 static uint64_t frames_between(const struct walk *walk, uint32_t from, uint32_t to,
                                uint64_t *control)
 {
@@ -154,9 +156,11 @@ static void place_pair(struct walk *walk, uint32_t from, uint32_t to)
     struct fly_layout *layout = walk->layout;
     struct fly_pair_place *pair = &layout->pair[from * walk->plan->worker_cnt + to];
     uint64_t control, sent = frames_between(walk, from, to, &control);
-    pair->data_slots = fly_pow2_ceil(sent + control + 1);
+    /* A mark and the end behind it. */
+    pair->data_slots = fly_pow2_ceil(sent + 2 * control + 1);
     pair->data = take(layout, FLY_PART_RINGS, fly_ring8_footprint(pair->data_slots));
-    pair->back_slots = fly_pow2_ceil(frames_between(walk, to, from, &control) + 1);
+    sent = frames_between(walk, to, from, &control);
+    pair->back_slots = fly_pow2_ceil(sent + control + 1);
     pair->back = take(layout, FLY_PART_RINGS, fly_ring8_footprint(pair->back_slots));
     pair->ack_slots = ACK_RING_SLOTS;
     pair->ack = take(layout, FLY_PART_RINGS, fly_ring16_footprint(pair->ack_slots));

@@ -31,6 +31,7 @@ struct fly_feed_place {
     uint32_t edge, task; /* the sending task */
     uint32_t first_frame, frame_cnt;
     uint64_t stats, frames;
+    uint64_t marks; /* see worker/watermark.h */
 };
 
 struct fly_task_place {

@@ -74,8 +74,12 @@ static uint32_t receive_frames_home(struct fly_worker *worker)
             continue;
         fly_hook_at(worker->hooks, worker, FLY_HOOK_POP_HOME);
         uint32_t cnt = fly_ring8_pop_burst(&worker->peer[p].back_in, frame, BURST);
-        for (uint32_t i = 0; i < cnt; i++)
-            fly_frame_home(worker, (uint32_t)frame[i]);
+        for (uint32_t i = 0; i < cnt; i++) {
+            if (FLY_UNLIKELY(frame[i] & FLY_HOME_MARK))
+                fly_mark_home(worker, (uint32_t)frame[i], (uint32_t)(frame[i] >> 32) & 0xffff);
+            else
+                fly_frame_home(worker, (uint32_t)frame[i]);
+        }
         work += cnt;
     }
     return work;
@@ -88,6 +92,8 @@ static void receive_descriptor(struct fly_worker *worker, uint64_t data)
         fly_frame_arrived(worker, task, arg);
     else if (data >> 56 == FLY_DATA_EOS)
         fly_eos_arrived(worker, task, arg);
+    else if (data >> 56 == FLY_DATA_WATERMARK)
+        fly_mark_arrived(worker, task, arg);
     else
         fly_count(&worker->stats->corrupt, 1);
 }
@@ -115,7 +121,8 @@ static bool try_end(struct fly_rt_task *task)
 {
     bool source = task->node->kind == FLY_SOURCE;
     if (source ? !(task->polled_done || task->worker->drain)
-               : task->eos_cnt < task->input_cnt || fly_task_has_input(task))
+               : task->eos_cnt < task->input_cnt || fly_task_has_input(task) ||
+                     task->mark_of.ready_cnt)
         return false;
     /* A sink still writes what it holds. What a stage holds now is of attempts that have ended. */
     if (task->node->kind == FLY_SINK && task->held && task->held->free_cnt < task->held->total)
@@ -173,6 +180,8 @@ static uint32_t run_tasks(struct fly_worker *worker)
         struct fly_rt_task *task = &worker->task[t];
         if (FLY_UNLIKELY(task->ended))
             continue;
+        if (FLY_UNLIKELY(task->mark_of.ready_cnt || task->mark_of.behind_held))
+            work += fly_mark_step(task);
         if (FLY_UNLIKELY(task->wait != FLY_WAIT_NOTHING))
             work += fly_task_resume(task);
         if (!task->occupied)
@@ -472,6 +481,8 @@ uint32_t fly_worker_turn(struct fly_worker *worker)
     }
     if (!work)
         fly_lanes_flush(worker, true);
+    if (FLY_UNLIKELY(worker->marks_due))
+        work += fly_marks_flush(worker, work == 0);
     publish(worker);
     fly_count(&worker->stats->turns, 1);
     account(worker,

@@ -19,6 +19,7 @@
 #include "worker/hold.h"
 #include "worker/layout.h"
 #include "worker/note.h"
+#include "worker/watermark.h"
 
 #include <flyover/source.h>
 #include <flyover/stage.h>
@@ -43,6 +44,7 @@ struct fly_feed {
     uint32_t idx;
     uint32_t edge;
     struct fly_edge_stats *stats;
+    struct fly_out_edge *out;
 };
 
 enum fly_pick { FLY_PICK_ONE, FLY_PICK_ALL, FLY_PICK_KEY, FLY_PICK_RANDOM };
@@ -50,6 +52,7 @@ enum fly_pick { FLY_PICK_ONE, FLY_PICK_ALL, FLY_PICK_KEY, FLY_PICK_RANDOM };
 struct fly_out_edge {
     struct fly_feed *feed;
     struct fly_lane *lane;
+    struct fly_lane_mark *mark; /* one per lane */
     uint32_t lane_cnt;
     uint32_t only; /* FLY_PICK_ONE */
     enum fly_pick pick;
@@ -70,6 +73,7 @@ struct fly_input {
     uint32_t feed;
     bool eos;
     bool local; /* from this worker: a loopback */
+    struct fly_input_mark mark;
 };
 
 /* The frame being worked off. It stays between calls when its batch was cut short. */
@@ -97,6 +101,7 @@ enum fly_action {
     FLY_ACT_TELL,
     FLY_ACT_IO,
     FLY_ACT_TICK,
+    FLY_ACT_WATERMARK,
     FLY_ACT_FINISH,
 };
 
@@ -117,8 +122,8 @@ struct fly_rt_task {
     char refusal_text[320];
 
     /* Calls. */
-    uint32_t
-        busy; /* 0: may be called directly. Occupied and each pending loopback frame count one */
+    uint32_t busy; /* 0: may be called directly. Occupied, each pending loopback frame, and
+                    * mark_of.keeps_busy count one */
     bool occupied;
     enum fly_wait wait;
     uint32_t wait_cnt;
@@ -151,6 +156,7 @@ struct fly_rt_task {
     struct fly_input *input;
     uint32_t input_cnt, next_input, queued_cnt, eos_cnt;
     struct fly_current current;
+    struct fly_task_mark mark_of; /* event time */
     uint8_t *large;
     uint64_t large_bytes;
 

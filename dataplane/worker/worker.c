@@ -62,8 +62,10 @@ static int open_edge(struct fly_rt_task *task, uint32_t edge_idx, struct fly_out
     edge->feed = &worker->feed[feed];
     edge->lane_cnt = plan_edge->target_cnt;
     edge->lane = zeroed(edge->lane_cnt, sizeof(*edge->lane));
-    if (!edge->lane)
+    edge->mark = zeroed(edge->lane_cnt, sizeof(*edge->mark));
+    if (!edge->lane || !edge->mark)
         return out_of_memory();
+    fly_mark_open_edge(task, edge);
     for (uint32_t i = 0; i < edge->lane_cnt; i++)
         edge->lane[i] = (struct fly_lane){.local = worker->by_plan[target[i]],
                                           .target = target[i],
@@ -114,11 +116,17 @@ static int open_ports(struct fly_rt_task *task)
     return dead ? open_port(task, task->dead_port, task->plan->dead_edge, 1) : 0;
 }
 
+static void close_edge(struct fly_out_edge *edge)
+{
+    free(edge->lane);
+    free(edge->mark);
+}
+
 static void close_ports(struct fly_rt_task *task)
 {
     for (uint32_t p = 0; task->port && p < task->port_cnt; p++) {
         for (uint32_t e = 0; task->port[p].edge && e < task->port[p].edge_cnt; e++)
-            free(task->port[p].edge[e].lane);
+            close_edge(&task->port[p].edge[e]);
         free(task->port[p].edge);
         if (task->pub.port)
             free(task->pub.port[p].msg);
@@ -151,8 +159,11 @@ static int open_inputs(struct fly_rt_task *task)
             continue;
         struct fly_input *input = &task->input[task->input_cnt++];
         uint32_t sender = fly_plan_tasks(worker->plan)[layout->feed[f].task].worker;
-        *input =
-            (struct fly_input){FLY_FRAME_NONE, FLY_FRAME_NONE, f, false, sender == worker->idx};
+        *input = (struct fly_input){.head = FLY_FRAME_NONE,
+                                    .tail = FLY_FRAME_NONE,
+                                    .feed = f,
+                                    .local = sender == worker->idx};
+        fly_mark_open_input(task, input);
         worker->input_of[(uint64_t)task->idx * layout->feed_cnt + f] = input;
     }
     return 0;
@@ -247,9 +258,10 @@ static int open_task(struct fly_rt_task *task)
         rc = open_ports(task);
     if (!rc)
         rc = open_inputs(task);
-    if (!rc)
-        rc = open_fiber(task);
-    return rc;
+    if (rc)
+        return rc;
+    fly_mark_open_task(task);
+    return open_fiber(task);
 }
 
 static void close_task(struct fly_rt_task *task)
@@ -424,6 +436,8 @@ static int open_all(struct fly_worker *worker, const struct fly_worker_config *c
     fly_rng_init(&worker->rng, worker->frame_seed);
     fly_wheel_init(&worker->wheel, worker->tracker, 0);
     init_clock(worker, config->clock);
+    for (uint32_t n = 0; n < worker->plan->node_cnt; n++)
+        worker->event_time |= config->nodes[n]->watermark != NULL;
     int rc = open_frames(worker);
     if (!rc)
         rc = open_peers(worker);

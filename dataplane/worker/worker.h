@@ -72,6 +72,8 @@ struct fly_worker {
     uint64_t regime_since, idle_since, housekeeping_at;
     uint32_t turns_unpolled;
     bool stop, drain;
+    bool event_time; /* a node of the pipeline wants watermarks */
+    bool marks_due;  /* some lane has not carried its task's */
 };
 
 struct fly_worker_config {

@@ -54,8 +54,9 @@ struct fly_node {
     enum fly_kind kind;
     enum fly_runs runs;
     enum fly_completes completes;
-    bool keyed_state; /* keeps state per key: every input must be grouped by `key` or `global` */
-    bool holds;       /* holds messages beyond their call: it gets a hold pool */
+    bool keyed_state;    /* keeps state per key: every input must be grouped by `key` or `global` */
+    bool holds;          /* holds messages beyond their call: it gets a hold pool */
+    bool sets_watermark; /* a stage that says fly_watermark() itself: its inputs' end at it */
     uint32_t tasks_preset;          /* how many tasks without `tasks:`; 0: one per worker */
     uint32_t tasks_max;             /* 0: any number up to one per worker */
     const char *help;               /* one sentence */
@@ -81,6 +82,10 @@ struct fly_node {
     /* Every input has ended, and every message that came is done: the place to emit final results.
      * What a stage still holds is of attempts that timed out. */
     void (*finish)(struct fly_task *task, void *self);
+
+    /* The watermark of all inputs rose to `time_ns`: everything before it that comes in time has
+     * come. What is emitted here is as in tick, and goes out before the watermark does. */
+    void (*watermark)(struct fly_task *task, void *self, int64_t time_ns);
 
     /* Sources. poll emits at most `budget` roots. */
     enum fly_polled (*poll)(struct fly_task *task, void *self, uint32_t budget);

@@ -63,6 +63,9 @@ struct fly_calls {
     int (*io_submit)(struct fly_task *task, const struct fly_io *io);
     void (*io_trouble)(struct fly_task *task, int error);
     uint32_t (*max_message_bytes)(struct fly_task *task);
+    bool (*port_connected)(struct fly_task *task, uint32_t port);
+    void (*watermark)(struct fly_task *task, int64_t time_ns);
+    void (*watermark_idle)(struct fly_task *task);
 
     void (*emit)(struct fly_task *task, uint32_t port, const struct fly_msg *parent,
                  const struct fly_content *content);
@@ -203,6 +206,28 @@ static inline int fly_io_submit(struct fly_task *task, const struct fly_io *io)
 static inline void fly_io_trouble(struct fly_task *task, int error)
 {
     task->calls->io_trouble(task, error);
+}
+
+/* Does anybody receive what goes out of this port? */
+static inline bool fly_port_connected(struct fly_task *task, uint32_t port)
+{
+    return task->calls->port_connected(task, port);
+}
+
+/* Sources, and stages that declare `sets_watermark`: of what this task emits from now on, nothing
+ * has an event time before `time_ns` (ns since 1970) but what is late. Follows all that was emitted
+ * until now; may be combined with later ones. A time that is not above the last one says only that
+ * the task is not idle. */
+static inline void fly_watermark(struct fly_task *task, int64_t time_ns)
+{
+    task->calls->watermark(task, time_ns);
+}
+
+/* The same callers: nothing comes for a while, so that others need not wait for this task; its next
+ * fly_watermark() ends it. */
+static inline void fly_watermark_idle(struct fly_task *task)
+{
+    task->calls->watermark_idle(task);
 }
 
 /* The largest message (payload + key + metadata) that the node's output edges carry, in bytes. */

@@ -272,6 +272,27 @@ static uint32_t call_max_message_bytes(struct fly_task *task)
     return enter(task, "fly_max_message_bytes")->max_message_bytes;
 }
 
+static bool call_port_connected(struct fly_task *task, uint32_t port)
+{
+    const struct fake_task *fake = enter(task, "fly_port_connected");
+    assert_true(port < fake->port_cnt);
+    return !(fake->unconnected >> port & 1);
+}
+
+static void call_watermark(struct fly_task *task, int64_t time_ns)
+{
+    struct fake_task *fake = enter(task, "fly_watermark");
+    assert_true(fake->task.node->kind == FLY_SOURCE || fake->task.node->sets_watermark);
+    fake->watermark_ns = time_ns;
+    fake->watermark_cnt++;
+    fake->idle = false;
+}
+
+static void call_watermark_idle(struct fly_task *task)
+{
+    enter(task, "fly_watermark_idle")->idle = true;
+}
+
 static void call_emit(struct fly_task *task, uint32_t port, const struct fly_msg *parent,
                       const struct fly_content *content)
 {
@@ -460,6 +481,9 @@ static const struct fly_calls fake_calls = {
     .io_submit = call_io_submit,
     .io_trouble = call_io_trouble,
     .max_message_bytes = call_max_message_bytes,
+    .port_connected = call_port_connected,
+    .watermark = call_watermark,
+    .watermark_idle = call_watermark_idle,
     .emit = call_emit,
     .reserve = call_reserve,
     .commit = call_commit,
@@ -628,6 +652,12 @@ void fake_tick(struct fake_task *fake)
 {
     if (fake->task.node->tick && fake->tick_every_ns)
         fake->task.node->tick(&fake->task, fake->self);
+    leave(fake);
+}
+
+void fake_watermark(struct fake_task *fake, int64_t time_ns)
+{
+    fake->task.node->watermark(&fake->task, fake->self, time_ns);
     leave(fake);
 }
 

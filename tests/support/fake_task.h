@@ -76,6 +76,7 @@ struct fake_task {
     struct fly_place place;
     uint64_t now_ns, wall_ns, random;
     uint64_t state_bytes;
+    uint32_t unconnected; /* ports, as bits */
     uint32_t max_message_bytes, hold_max, io_max, take_max;
     int32_t (*io_do)(struct fake_task *fake, const struct fly_io *io); /* NULL: the real thing */
     void *context;                                                     /* of the test */
@@ -91,6 +92,9 @@ struct fake_task {
     uint64_t held_now; /* handles in use */
     int io_errno;      /* of fly_io_trouble() */
     uint64_t errors, lost, tick_every_ns, wake_in_ns, done, total;
+    int64_t watermark_ns; /* the last one that the node said, of so many */
+    uint64_t watermark_cnt;
+    bool idle; /* fly_watermark_idle() came after it */
     char refused_param[64], refused_why[256];
 
     /* Within a call. */
@@ -124,6 +128,7 @@ uint64_t fake_send(struct fake_task *fake, const char *payload);
 uint64_t fake_send_keyed(struct fake_task *fake, const char *key, const char *payload);
 
 void fake_tick(struct fake_task *fake);
+void fake_watermark(struct fake_task *fake, int64_t time_ns);
 void fake_finish(struct fake_task *fake);
 enum fly_polled fake_poll(struct fake_task *fake, uint32_t budget);
 void fake_replay(struct fake_task *fake, uint64_t id, uint64_t attempt);

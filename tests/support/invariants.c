@@ -47,6 +47,8 @@ static void see_ring(struct walk *walk, const struct fly_worker *to, const struc
     for (uint64_t at = rx->head; at != tx->tail; at++) {
         uint64_t elem;
         memcpy(&elem, tx->ring->slot + (at & tx->mask) * sizeof(elem), sizeof(elem));
+        if (!data && elem & FLY_HOME_MARK)
+            continue;
         if (!data)
             see(walk, (uint32_t)elem, "going home");
         else if (elem >> 56 == FLY_DATA_FRAME)
@@ -77,9 +79,9 @@ static void see_task(struct walk *walk, const struct fly_rt_task *task)
         HOLDS(worker->open[i]->open_idx == i, "a lane is not where it says");
         local += worker->open[i]->local == task;
     }
-    HOLDS(task->busy == local + task->occupied,
-          "%s: busy %u, but %u frames wait and occupied is %d", task->plan->name, task->busy, local,
-          task->occupied);
+    HOLDS(task->busy == local + task->occupied + task->mark_of.keeps_busy,
+          "%s: busy %u, but %u frames wait, occupied is %d, and a watermark waits: %d",
+          task->plan->name, task->busy, local, task->occupied, task->mark_of.keeps_busy);
 }
 
 static void see_worker(struct walk *walk, const struct fly_worker *worker)

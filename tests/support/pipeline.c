@@ -76,7 +76,8 @@ static void plan_ports(struct pipe_plan *plan, const struct pipe_spec *spec, uin
 static bool owns_roots(const struct fly_node *type)
 {
     return type->kind == FLY_SOURCE ||
-           (type->kind == FLY_STAGE && (type->tick || type->finish || type->holds));
+           (type->kind == FLY_STAGE &&
+            (type->tick || type->finish || type->watermark || type->holds));
 }
 
 static void plan_node(struct pipe_plan *plan, const struct pipe_spec *spec, uint32_t idx)

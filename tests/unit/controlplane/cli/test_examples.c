@@ -22,7 +22,7 @@ static void test_descriptors_are_sound(void **state)
 
 /* Nodes that examples have as inputs. */
 static const char FEEDERS[] =
-    "lines words counts events router filtered requests messages load made";
+    "lines words counts events router filtered requests messages load made timed";
 
 /* A pipeline with the example in it, and whatever it reads. */
 static void write_pipeline(FILE *file, const struct fly_node *type)

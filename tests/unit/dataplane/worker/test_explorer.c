@@ -4,7 +4,7 @@
  * Workers take their turns in random order, and at every ring and every emit the dice may run a
  * turn of another worker or suspend the emit. Each schedule must end; each attempt ends once, never
  * while a message of it lives; tasks are never re-entered; messages of one sender keep their order;
- * nothing is left over. */
+ * no watermark overtakes a message, goes back or gets lost; nothing is left over. */
 #include "support/invariants.h"
 #include "support/unit.h"
 
@@ -16,6 +16,9 @@ enum {
     PADDING = 150, /* two or three messages fill a frame */
     LARGE_BYTES = 1100,
     HELD_MAX = 16,
+    HEAD_BYTES = 20,
+    LATE = INT32_MAX, /* the time of a message that need not come before any watermark */
+    LAST_TIME = INT32_MAX - 1,
 };
 
 struct shadow {
@@ -55,13 +58,19 @@ struct world {
     uint32_t sent[PIPE_TASKS_MAX][KEY_CNT];
     uint32_t received[PIPE_TASKS_MAX][PIPE_TASKS_MAX][KEY_CNT];
     uint64_t last_begun;
+    int32_t clock;                 /* event time of the newest message */
+    int64_t mark[PIPE_TASKS_MAX];  /* the last watermark of each task that is called with it */
+    uint32_t marked_cnt, last_cnt; /* such tasks; those that were told the last time */
+    bool waits_for_last;
     struct fly_workspace spare;
 };
 
 struct body {
     uint32_t id, sender, key, seq;
+    int32_t time;
     uint8_t rest[LARGE_BYTES];
 };
+_Static_assert(offsetof(struct body, rest) == HEAD_BYTES, "what comes before the filling");
 
 static bool chance(struct world *world, uint8_t of_256)
 {
@@ -195,18 +204,25 @@ static void enter(struct fly_task *task, struct self *self)
     self->inside = true;
 }
 
-static struct fly_content fill(struct fly_task *task, struct body *body, uint32_t id)
+static struct fly_content fill(struct fly_task *task, struct body *body, uint32_t id, int32_t time)
 {
     struct world *world = pipe_world(task);
     uint32_t sender = fly_rt(task)->idx;
     uint32_t key = (uint32_t)fly_rng_below(&world->rng, KEY_CNT);
-    *body = (struct body){id, sender, key, ++world->sent[sender][key], {0}};
+    *body = (struct body){id, sender, key, ++world->sent[sender][key], time, {0}};
     memset(body->rest, (int)(id & 0xff), sizeof(body->rest));
-    uint32_t bytes = 16 + PADDING;
+    uint32_t bytes = HEAD_BYTES + PADDING;
     if (chance(world, world->habits.large))
         bytes = sizeof(*body);
     return (struct fly_content){
         .key = &body->key, .payload = body, .key_bytes = 4, .payload_bytes = bytes};
+}
+
+static int32_t time_of(const struct fly_msg *msg)
+{
+    int32_t time;
+    memcpy(&time, msg->payload + offsetof(struct body, time), sizeof(time));
+    return time;
 }
 
 /* Emits up to two children out of every port. */
@@ -220,7 +236,7 @@ static void emit_children(struct fly_task *task, const struct fly_msg *msg)
         for (uint64_t cnt = fly_rng_below(&world->rng, 8) ? 1 : fly_rng_below(&world->rng, 3); cnt;
              cnt--) {
             shadow_of_msg(world, msg)->live += copies(fly_rt(task), p);
-            fly_emit(task, p, msg, fill(task, &body, id));
+            fly_emit(task, p, msg, fill(task, &body, id, time_of(msg)));
         }
     }
 }
@@ -230,15 +246,18 @@ static void receive(struct fly_task *task, const struct fly_msg *msg)
 {
     struct world *world = pipe_world(task);
     struct body body;
-    WORLD_HOLDS(world, msg->payload_bytes >= 16 + PADDING, "a message of %u bytes",
+    WORLD_HOLDS(world, msg->payload_bytes >= HEAD_BYTES + PADDING, "a message of %u bytes",
                 msg->payload_bytes);
     memcpy(&body, msg->payload, msg->payload_bytes);
-    for (uint32_t i = 0; i < msg->payload_bytes - 16; i++)
+    for (uint32_t i = 0; i < msg->payload_bytes - HEAD_BYTES; i++)
         WORLD_HOLDS(world, body.rest[i] == (uint8_t)body.id, "byte %u of a message is wrong", i);
     /* A copy that is tried again has the number of its first attempt. */
     const struct fly_plan_node *from =
         &world->pipe.plan.node[world->pipe.plan.task[body.sender].node];
     bool again = shadow_of_msg(world, msg)->attempts > 1;
+    WORLD_HOLDS(world, again || body.time >= world->mark[fly_rt(task)->idx],
+                "%s got a message of time %d after watermark %lld", fly_task_name(task), body.time,
+                (long long)world->mark[fly_rt(task)->idx]);
     if ((msg->flags & FLY_MSG_DEAD_LETTER) || (again && from->retain_bytes))
         return;
     uint32_t *last = &world->received[body.sender][fly_rt(task)->idx][body.key];
@@ -262,11 +281,16 @@ static void emit_joined(struct fly_task *task, struct self *self)
     struct body body;
     struct fly_held parent[3];
     uint32_t id;
+    int32_t time = LATE;
+    for (uint32_t i = 0; i < cnt; i++) {
+        int32_t own = time_of(fly_peek(task, self->held[i]));
+        time = own < time ? own : time;
+    }
     memcpy(&id, fly_peek(task, self->held[0])->payload, sizeof(id));
     memcpy(parent, self->held, sizeof(parent));
     self->held_cnt -= cnt;
     memmove(self->held, self->held + cnt, self->held_cnt * sizeof(self->held[0]));
-    struct fly_content content = fill(task, &body, id);
+    struct fly_content content = fill(task, &body, id, time);
     fly_emit_joined(task, 0, parent, cnt, content);
     shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
 }
@@ -275,7 +299,7 @@ static void emit_own(struct fly_task *task, struct self *self)
 {
     struct world *world = pipe_world(task);
     struct body body;
-    struct fly_content content = fill(task, &body, 7);
+    struct fly_content content = fill(task, &body, 7, LATE);
     self->sent++;
     if (chance(world, 128))
         fly_emit_detached(task, 0, content);
@@ -353,6 +377,25 @@ static void holder_tick(struct fly_task *task, void *arg)
     self->inside = false;
 }
 
+/* Everything before `time` has come; what is sent out now comes before the watermark does. */
+static void on_watermark(struct fly_task *task, void *arg, int64_t time)
+{
+    struct world *world = pipe_world(task);
+    struct self *self = arg;
+    struct body body;
+    int64_t *mark = &world->mark[fly_rt(task)->idx];
+    enter(task, self);
+    WORLD_HOLDS(world, time > *mark, "the watermark of %s went from %lld to %lld",
+                fly_task_name(task), (long long)*mark, (long long)time);
+    *mark = time;
+    world->last_cnt += time == LAST_TIME;
+    if (fly_rt(task)->plan->port_cnt && chance(world, 128)) {
+        fly_emit(task, 0, NULL, fill(task, &body, 7, (int32_t)time - 1));
+        shadow_of(world, world->last_begun)->live += copies(fly_rt(task), 0);
+    }
+    self->inside = false;
+}
+
 static int holder_setup(struct fly_task *task, void *self)
 {
     (void)self;
@@ -371,15 +414,19 @@ static enum fly_polled source_poll(struct fly_task *task, void *arg, uint32_t bu
         uint32_t id = world->root_cnt++;
         self->sent++;
         WORLD_HOLDS(world, id < ROOTS_MAX, "too many roots");
-        struct fly_content content = fill(task, body, id);
+        struct fly_content content = fill(task, body, id, ++world->clock);
         content.flags = chance(world, 128) ? FLY_MSG_STABLE : 0;
         fly_emit_root(task, 0, id, id + 1, content);
         uint64_t name = world->name[id];
         struct shadow *shadow = name ? shadow_of(world, name) : &world->fresh[id];
         shadow->live += copies(fly_rt(task), 0);
     }
+    bool more = self->sent < world->messages;
+    if (!more || chance(world, 128))
+        fly_watermark(task, more ? world->clock + 1 : LAST_TIME);
     self->inside = false;
-    return self->sent < world->messages ? FLY_POLL_MORE : FLY_POLL_DONE;
+    more |= world->waits_for_last && world->last_cnt < world->marked_cnt;
+    return more ? FLY_POLL_MORE : FLY_POLL_DONE;
 }
 
 static void source_replay(struct fly_task *task, void *arg, uint64_t id, struct fly_attempt attempt)
@@ -388,7 +435,7 @@ static void source_replay(struct fly_task *task, void *arg, uint64_t id, struct 
     struct self *self = arg;
     struct body body;
     enter(task, self);
-    struct fly_content content = fill(task, &body, (uint32_t)id);
+    struct fly_content content = fill(task, &body, (uint32_t)id, LATE);
     world->last_begun = 0;
     fly_emit_again(task, 0, attempt, content);
     struct shadow *shadow = shadow_of(world, attempt.bits);
@@ -454,6 +501,25 @@ static const struct fly_node holder = {.name = "holder",
                                        .tick = holder_tick};
 static const struct fly_node sink = {
     .name = "sink", .kind = FLY_SINK, .self_bytes = sizeof(struct self), .process = stage_process};
+/* The same, called with watermarks. */
+static const struct fly_node marked_stage = {.name = "marked stage",
+                                             .kind = FLY_STAGE,
+                                             .self_bytes = sizeof(struct self),
+                                             .process = stage_process,
+                                             .watermark = on_watermark};
+static const struct fly_node marked_holder = {.name = "marked holder",
+                                              .kind = FLY_STAGE,
+                                              .holds = true,
+                                              .self_bytes = sizeof(struct self),
+                                              .setup = holder_setup,
+                                              .process = stage_process,
+                                              .tick = holder_tick,
+                                              .watermark = on_watermark};
+static const struct fly_node marked_sink = {.name = "marked sink",
+                                            .kind = FLY_SINK,
+                                            .self_bytes = sizeof(struct self),
+                                            .process = stage_process,
+                                            .watermark = on_watermark};
 
 /* --- Schedules ------------------------------------------------------------------------------- */
 
@@ -685,10 +751,33 @@ static const struct topology topologies[] = {
 };
 enum { TOPOLOGY_CNT = sizeof(topologies) / sizeof(topologies[0]) };
 
+/* Some nodes are called with watermarks, in half of the schedules none. */
+static void mark_nodes(struct world *world, struct pipe_node *node)
+{
+    static const struct fly_node *const plain[] = {&stage, &holder, &sink};
+    static const struct fly_node *const marked[] = {&marked_stage, &marked_holder, &marked_sink};
+    if (chance(world, 128))
+        return;
+    world->waits_for_last = chance(world, 128);
+    for (uint32_t n = 0; n < world->topology->node_cnt; n++)
+        for (uint32_t k = 0; k < 3; k++)
+            if (node[n].type == plain[k] && chance(world, 128))
+                node[n].type = marked[k];
+}
+
+static void count_marked(struct world *world)
+{
+    for (uint32_t t = 0; t < world->pipe.plan.head.task_cnt; t++) {
+        world->mark[t] = FLY_WATERMARK_NONE;
+        world->marked_cnt += world->pipe.type[world->pipe.plan.task[t].node]->watermark != NULL;
+    }
+}
+
 static void one_schedule(struct world *world, const struct topology *topology, uint64_t seed,
                          uint32_t frames)
 {
     struct pipe_edge edge[PIPE_EDGES_MAX];
+    struct pipe_node node[PIPE_NODES_MAX];
     const struct fly_workspace spare = world->spare;
     memset(world, 0, sizeof(*world));
     world->spare = spare;
@@ -701,18 +790,21 @@ static void one_schedule(struct world *world, const struct topology *topology, u
     world->habits.suspends = suspends[fly_rng_below(&world->rng, 3)];
     world->habits.nests = nests[fly_rng_below(&world->rng, 3)];
     memcpy(edge, topology->edge, sizeof(edge));
+    memcpy(node, topology->node, sizeof(node));
+    mark_nodes(world, node);
     for (uint32_t e = 0; e < topology->edge_cnt; e++)
         if (!edge[e].max_message_bytes)
             edge[e].frames = frames;
     struct pipe_spec spec = {.worker_cnt = topology->worker_cnt,
                              .seed = seed,
                              .hooks = &hooks,
-                             .node = topology->node,
+                             .node = node,
                              .node_cnt = topology->node_cnt,
                              .edge = edge,
                              .edge_cnt = topology->edge_cnt,
                              .opt_spare = &world->spare};
     pipe_open(&world->pipe, &spec, world);
+    count_marked(world);
     if (topology->habits.timeout_ms)
         world->pipe.step_ns = 400000;
     for (uint32_t i = 0; !pipe_ended(&world->pipe); i++) {

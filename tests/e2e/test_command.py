@@ -158,6 +158,26 @@ def starts_within_150_ms(place):
 
 
 @test
+def ends_at_once(place):
+    runs = [place.run("""
+  one:     {type: generate, count: 1}
+  nowhere: {type: drop, inputs: [one]}
+""", "--cores", cores).summary["seconds"] for _ in range(4) for cores in ("0", "0-1")]
+    eq(min(runs[0::2]) < 0.015, True, runs)
+    eq(min(runs[1::2]) < 0.015, True, runs)
+
+
+@test
+def a_latency_is_that_of_its_own_ack(place):
+    """Not the time until the next message comes, 5 ms later, or until the worker looks around."""
+    source = place.run("""
+  some:    {type: generate, count: 100, rate: 200}
+  nowhere: {type: drop, inputs: [some]}
+""", "--cores", "0", "--idle", "spin").source("some")
+    eq(source["latency_ns"]["p50"] < 100 * 10**3, True, source["latency_ns"])
+
+
+@test
 def summary_for_machines(place):
     place.numbered("in.txt", 100)
     result = place.run("  lines: {type: file, path: in.txt}\n  out: {type: file, inputs: [lines], path: out.txt}\n")
@@ -165,6 +185,8 @@ def summary_for_machines(place):
     eq(result.out, b"", "one object on standard output")
     eq(result.summary["pipeline"], "test")
     eq(isinstance(result.summary["seconds"], float), True)
+    eq(0 < result.summary["cpu_seconds"] < 60, True, result.summary["cpu_seconds"])
+    eq(1 << 20 < result.summary["rss_bytes"] < 1 << 34, True, result.summary["rss_bytes"])
     source = result.source("lines")
     for key in ("in", "acked", "failed", "dropped", "abandoned", "in_flight", "retried", "dead_letters", "per_second"):
         eq(isinstance(source[key], (int, float)), True, key)

@@ -167,6 +167,11 @@ class Bench:
         return parse_baseline(out), usage
 
 
+def named(name):
+    """The pipeline file of this name."""
+    return WORKLOADS / f"{name}.yaml"
+
+
 def text(kind, lines):
     """A file of text: 'storm' of so many lines, or 'kjv' so many times over."""
     path = DATA / f"{kind}-{lines}.txt"

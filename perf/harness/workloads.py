@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from harness import bench as runs
-from harness.bench import DATA, OUT, RESULTS, Sample, Unavailable, Void
+from harness.bench import DATA, OUT, RESULTS, Sample, Unavailable, Void, named
 from harness.stats import median
 
 MIB = 1 << 20
@@ -79,10 +79,6 @@ def sample(summary, usage, items):
     usage.rss_bytes = summary.get("rss_bytes", usage.rss_bytes)
     return Sample(items / summary["seconds"], items, usage, latency(summary),
                   {"start_seconds": summary["start_seconds"]})
-
-
-def named(path):
-    return runs.WORKLOADS / f"{path}.yaml"
 
 
 class Flow(Workload):

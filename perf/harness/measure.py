@@ -93,6 +93,7 @@ def summed_up(workload, kept):
         "rss_bytes": middle(one.rss_bytes for one in ours),
         "latency_ns": middles(ours), "baseline_latency_ns": middles(theirs),
         "noise": middle(one.usage and one.usage.noise for one in ours),
+        "offered": middle(one.more.get("offered") for one in ours),
         "places": {place: places.count(place) for place in sorted(set(places))},
         "figures": {},
     }

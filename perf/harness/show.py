@@ -1,7 +1,8 @@
 """Results as a table."""
 
 MIB = 1 << 20
-WIDTH = 14
+WIDTH = 15
+KEPT = 0.97  # of an offered rate: below it messages wait for their turn outside the pipeline
 
 
 def number(value):
@@ -29,7 +30,9 @@ def bound(value):
 
 
 def interval(figure):
-    return f"{bound(figure['median'])} [{bound(figure['low'])} {bound(figure['high'])}]"
+    """The median with its 95 % interval; least and greatest in parentheses where there are too few values for one."""
+    ends = f"{bound(figure['low'])} {bound(figure['high'])}"
+    return f"{bound(figure['median'])} {f'[{ends}]' if figure.get('coverage', 1) >= 0.95 else f'({ends})'}"
 
 
 def met(figure):
@@ -49,6 +52,8 @@ def notes_of(result):
     places = said["places"]
     if places and list(places) not in (["near"], ["one"]):
         notes.append("cores " + ", ".join(f"{cnt} x {place}" for place, cnt in places.items()))
+    if result["unit"].endswith("offered") and (said["value"] or 0) < KEPT * (said.get("offered") or 0):
+        notes.append("the rate was not kept: latencies from the intended times would be far longer")
     if (said["noise"] or 0) > 0.05:
         notes.append(f"busy machine: {said['noise'] * 100:.0f} % went to others")
     return notes
@@ -63,9 +68,8 @@ def rows(result):
     cpu = f"{said['cpu_ns']:.1f}" if said["cpu_ns"] and said["cpu_ns"] < 1e6 else "-"
     figures = list(said["figures"].items())
     name, first = figures[0] if figures else (None, None)
-    texts = [(f"in {result['unit']}",)] if result["unit"] not in ("messages/s",) else []
-    notes = "; ".join([text for row in texts for text in row] + ([name] if name and name != "ratio" else []) +
-                      notes_of(result))
+    units = [] if result["unit"] == "messages/s" or result["unit"] == name else [result["unit"]]
+    notes = "; ".join(units + ([name] if name and name != "ratio" else []) + notes_of(result))
     yield (f"{result['workload']:{WIDTH}} {number(said['value']):>8} {number(said['baseline']):>8} "
            f"{interval(first) if first else '-':>22} {met(first) if first else '':>13} {cpu:>7} {rss:>6} "
            f"{times}  {notes}").rstrip()

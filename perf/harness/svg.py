@@ -57,6 +57,10 @@ def short_ns(ns):
     return f"{ns:g} ns"
 
 
+def short_bytes(value):
+    return f"{value / 1024:g} KiB" if value >= 1024 else f"{value:g} B"
+
+
 class Axis:
     """Places values between two ends; ticks at round ones."""
 
@@ -71,6 +75,12 @@ class Axis:
             self.step = nice_step((high - self.low) or 1)
             self.low = math.floor(self.low / self.step) * self.step
             self.high = math.ceil(high / self.step - 1e-9) * self.step or self.step
+
+    def fit(self, values):
+        """From the least to the greatest of the values, with a margin, instead of from tick to tick."""
+        ends = [math.log10(value) if self.log else value for value in (min(values), max(values))]
+        margin = 0.04 * ((ends[1] - ends[0]) or 1)
+        self.low, self.high = ends[0] - margin, ends[1] + margin
 
     def at(self, value):
         place = math.log10(value) if self.log else value
@@ -145,12 +155,13 @@ def lines(title, subtitle, series, x_label, log_x=False, log_y=False, x_names=No
     x_axis = Axis(xs, LEFT, WIDTH - RIGHT, log_x)
     if x_names:
         x_axis.log, x_axis.low, x_axis.high = False, -0.3, len(x_names) - 0.7
+    else:
+        x_axis.fit(xs)
     y_axis = Axis(ys, height - BOTTOM, TOP + 6, log_y)
     for tick in y_axis.ticks():
         canvas.line(LEFT, y_axis.at(tick), WIDTH - RIGHT, y_axis.at(tick), "grid")
         canvas.text(LEFT - 8, y_axis.at(tick) + 4, y_format(tick), "small", "end")
-    names = list(enumerate(x_names)) if x_names else [
-        (x, x_format(x)) for x in (sorted(set(xs)) if len(set(xs)) <= 10 else x_axis.ticks())]
+    names = list(enumerate(x_names)) if x_names else [(x, x_format(x)) for x in sorted(set(xs))]
     for x, name in names:
         canvas.line(x_axis.at(x), height - BOTTOM, x_axis.at(x), height - BOTTOM + 5, "axis")
         canvas.text(x_axis.at(x), height - BOTTOM + 20, name, "small", "middle")
@@ -166,7 +177,7 @@ def lines(title, subtitle, series, x_label, log_x=False, log_y=False, x_names=No
 
 def ratios(title, subtitle, rows):
     """Bars side by side with what they should reach. rows: (label, figure with median, low, high, limit or None)."""
-    row_height, left, right = 26, 300, 80
+    row_height, left, right = 26, 150, 80
     height = 70 + row_height * len(rows) + 44
     canvas = Canvas(title, height, subtitle)
     ends = [value for _, figure in rows for value in (figure["high"], figure["limit"] or 0, 0.1)]

@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
 """The harness's own arithmetic: medians, intervals, pairs, bars, what is thrown away."""
 
+import json
 import random
+import subprocess
 import sys
+import xml.etree.ElementTree
 from pathlib import Path
 
 from flyover_run import REPO, eq, has, main, test
 
 sys.path.insert(0, str(REPO / "perf"))
-from harness import measure, probe, show, stats, workloads  # noqa: E402  pylint: disable=wrong-import-position
+from harness import measure, probe, show, stats, svg, workloads  # noqa: E402  pylint: disable=wrong-import-position
 from harness.bench import Sample, Unavailable, Void, parse_baseline  # noqa: E402
 
 
@@ -227,6 +230,53 @@ def workloads_have_names_of_their_own(_place):
     eq([workload.id for workload in workloads.chosen(["B1-hop"])], ["B1-hop"])
     eq(len(workloads.chosen(["B7"])), 4)
     eq(any(workload.full for workload in workloads.chosen([])), False)
+
+
+@test
+def the_page_is_what_the_results_say(_place):
+    done = subprocess.run([REPO / "perf/report", "--check"], capture_output=True, text=True, check=False)
+    eq(done.returncode, 0, done.stderr)
+
+
+@test
+def commands_explain_themselves_and_refuse(place):
+    for name in ("run", "compare", "instructions", "report"):
+        has(subprocess.run([REPO / "perf" / name, "--help"], capture_output=True, text=True, check=True).stdout, "usage:")
+    for command in (["run", "B99"], ["run", "--pairs", "0"], ["instructions", "nothing"], ["compare", "HEAD"],
+                    ["compare", "HEAD", "HEAD", "B99"]):
+        done = subprocess.run([REPO / "perf" / command[0], *command[1:]], cwd=place.path, capture_output=True, text=True,
+                              check=False)
+        eq(done.returncode, 2, command)
+
+
+@test
+def results_are_compared_by_their_intervals(place):
+    def stored(name, low, high, coverage):
+        figure = {"median": (low + high) / 2, "low": low, "high": high, "coverage": coverage}
+        return str(place.write(name, json.dumps({"workloads": {"B1-hop": {"figures": {"ratio": figure}}}})))
+
+    def said(a, b):
+        done = subprocess.run([REPO / "perf/compare", a, b], capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[1]
+
+    low, high = stored("low", 0.3, 0.4, 0.96), stored("high", 0.41, 0.5, 0.96)
+    has(said(low, high), "higher")
+    has(said(high, low), "lower")
+    has(said(low, stored("wide", 0.35, 0.6, 0.96)), "same, or too noisy")
+    has(said(low, stored("few", 0.8, 0.9, 0.5)), "too few runs")
+
+
+@test
+def plots_are_well_formed(_place):
+    series = [("a & b", 0, [(16, 1.0), (1024, 3e6)]), ("<c>", 1, [(16, 2.0)])]
+    pictures = [svg.lines("T \"t\" <1>", "", series, "x", log_x=True, log_y=True),
+                svg.ratios("T", "s", [("a", {"median": 0.5, "low": 0.4, "high": 0.6, "limit": 0.8}),
+                                      ("b", {"median": 0.0, "low": 0.0, "high": 0.0, "limit": None})]),
+                svg.groups("T", "s", ["one"], [("a", 0, [5.0]), ("b", 1, [None])])]
+    for picture in pictures:
+        root = xml.etree.ElementTree.fromstring(picture)
+        eq(root.tag, "{http://www.w3.org/2000/svg}svg")
+        eq("nan" in picture, False)
 
 
 main()

@@ -394,7 +394,8 @@ static bool anything_pending(const struct fly_worker *worker)
              fly_ring16_pending(&peer->ack_in) || peer->outbox.cnt || peer->back_waits))
             return true;
     }
-    return false;
+    /* Others may have told their end before this one was marked as asleep. */
+    return worker->ended_cnt == worker->task_cnt && all_ended(worker);
 }
 
 /* Until when may it sleep, at most SLEEP_MAX_MS? 0: not at all. */

@@ -71,7 +71,7 @@ def check_ledger(summary, count, tracked=True):
 
 
 def latency(summary):
-    return next(iter(summary["sources"].values()))["latency_ns"]
+    return next(iter(summary["sources"].values())).get("latency_ns") or {}
 
 
 def sample(summary, usage, items):
@@ -100,7 +100,7 @@ class Flow(Workload):
 
     def flow(self, bench, sets, count=None, tracked=True):
         count = count or self.count(bench)
-        summary, usage = bench.pipeline(self.file(bench), self.core_cnt, sets)
+        summary, usage = bench.pipeline(self.file(bench), self.core_cnt, sets, timeout=120 + count / M)
         check_ledger(summary, count, tracked)
         for name, node in summary["nodes"].items():
             if node["in"] != count and name not in ("counts", "out"):
@@ -231,7 +231,7 @@ class Keyed(Flow):
     zipf = None
 
     def settings(self, bench):
-        state_mib = 64 if self.keys < M else 128 * self.keys // M
+        state_mib = max(64, 120 * self.keys // (M * self.core_cnt))  # of each task: up to 120 B a key
         kind = ("uniform",) if self.zipf is None else ("zipf", f"nodes.messages.keys.exponent={self.zipf}")
         return [f"nodes.messages.count={self.count(bench)}", f"nodes.messages.keys.distinct={self.keys}",
                 f"nodes.messages.keys.kind={kind[0]}", *kind[1:], f"nodes.counts.state_bytes={state_mib}MiB",

@@ -18,9 +18,9 @@ def say_nothing(_text):
     """For those who want no progress."""
 
 
-def pairs(ours, theirs, bench, core_cnt, cnt, retries=RETRIES, say=say_nothing):
-    """Runs ours() and theirs() (whose result may be None) `cnt` times, A B, B A, A B..., each run between two
-    probes: (kept, thrown). A pair during which the machine changed is thrown away and made again, up to
+def pairs(ours, theirs, bench, workload, cnt, retries=RETRIES, say=say_nothing):
+    """Runs ours() and theirs() (whose result may be None) of a workload `cnt` times, A B, B A, A B..., each run
+    between two probes: (kept, thrown). A pair during which the machine changed is thrown away and made again, up to
     `retries` times as many as are wanted."""
     kept, thrown = [], []
     before = bench.probe()
@@ -30,9 +30,8 @@ def pairs(ours, theirs, bench, core_cnt, cnt, retries=RETRIES, say=say_nothing):
         for name, run in sides if len(kept) % 2 == 0 else reversed(sides):
             pair[name] = run()
             after = bench.probe()
-            changes.append(probe.change(probes[-1], after, core_cnt))
+            changes += [probe.change(earlier, after, workload.core_cnt, workload.crossing) for earlier in probes]
             probes.append(after)
-        changes.append(probe.change(probes[0], probes[-1], core_cnt))
         before = probes[-1]
         pair["probes"], pair["place"] = probes, before.place
         pair["changed"] = next(filter(None, changes), None)
@@ -60,7 +59,7 @@ def measure(workload, bench, cnt, retries=RETRIES, say=say_nothing):
 
     if workload.core_cnt > len(bench.cores):
         raise Unavailable(f"it needs {workload.core_cnt} cores")
-    kept, thrown = pairs(lambda: workload.ours(bench), theirs, bench, workload.core_cnt, cnt, retries, say)
+    kept, thrown = pairs(lambda: workload.ours(bench), theirs, bench, workload, cnt, retries, say)
     unstable = len(kept) < cnt
     if not kept:
         kept = thrown
@@ -102,6 +101,10 @@ def summed_up(workload, kept):
         values = [figures[name] for figures in each if name in figures]
         low, high, coverage = median_interval(values)
         said["figures"][name] = {"median": median(values), "low": low, "high": high, "coverage": coverage}
+        by_place = {place: median([figures[name] for figures, there in zip(each, places)
+                                   if there == place and name in figures]) for place in set(places)}
+        if len(by_place) > 1:
+            said["figures"][name]["by_place"] = by_place
     for bar in workload.bars:
         if bar.name in said["figures"]:
             figure = said["figures"][bar.name]

@@ -4,8 +4,7 @@ import json
 import subprocess
 
 FAR_NS = 200  # a round trip of a cache line above this crosses caches
-ROUND_TRIP_CHANGE = 2.0  # factors that make a run void; a neighbour on the same core alone makes 1.5 and 1.15
-TICK_CHANGE = 1.25
+TICK_CHANGE = 1.25  # a factor that makes a run void; a neighbour on the same core alone makes 1.15
 
 
 class Probe:
@@ -33,13 +32,12 @@ def take(program, cores, wakes=False):
     return Probe(said["tick_ns"], said.get("round_trip_ns"), said.get("wake_ns"))
 
 
-def change(before, after, core_cnt):
-    """What changed between two probes, in words; None if nothing did that matters to a run on so many cores."""
+def change(before, after, core_cnt, crossing=True):
+    """What changed between two probes, in words; None if nothing did that matters to a run on so many cores, of which
+    messages go from one to the other (crossing) or do not."""
     for core, (one, other) in enumerate(zip(before.tick_ns, after.tick_ns)):
         if core < core_cnt and max(one, other) > TICK_CHANGE * min(one, other):
             return f"clock {one:.2f} to {other:.2f} ns a step"
-    if core_cnt > 1 and before.round_trip_ns and after.round_trip_ns:
-        one, other = before.round_trip_ns, after.round_trip_ns
-        if max(one, other) > ROUND_TRIP_CHANGE * min(one, other):
-            return f"round trip {one:.0f} to {other:.0f} ns"
+    if core_cnt > 1 and crossing and before.place != after.place:
+        return f"{before.place} to {after.place}, round trip {before.round_trip_ns:.0f} to {after.round_trip_ns:.0f} ns"
     return None

@@ -51,7 +51,9 @@ def notes_of(result):
     notes = list(result["notes"])
     places = said["places"]
     if places and list(places) not in (["near"], ["one"]):
-        notes.append("cores " + ", ".join(f"{cnt} x {place}" for place, cnt in places.items()))
+        first = next(iter(said["figures"].values()), {}).get("by_place", {})
+        notes.append("cores " + ", ".join(f"{cnt} x {place}" + (f" ({bound(first[place])})" if first else "")
+                                          for place, cnt in places.items()))
     if result["unit"].endswith("offered") and (said["value"] or 0) < KEPT * (said.get("offered") or 0):
         notes.append("the rate was not kept: latencies from the intended times would be far longer")
     if (said["noise"] or 0) > 0.05:

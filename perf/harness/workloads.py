@@ -41,6 +41,7 @@ class Workload:
     def __init__(self, name, title, core_cnt=2, counts=(1, 1), bars=(), full=False, pairs_max=99, **more):
         self.id, self.title, self.core_cnt, self.counts, self.bars = name, title, core_cnt, counts, bars
         self.full = full  # only with --full
+        self.crossing = core_cnt > 1  # do messages go from core to core?
         self.pairs_max = pairs_max
         self.__dict__.update(more)
 
@@ -598,7 +599,7 @@ def keyed():
 HOP = Flow("B1-hop", "identity chain, both edges across cores", 2, (10 * M, M),
            [Bar("ratio", ">=", 0.4 if is_amd() else 0.6)], pipeline="hop", hand=("rings", "-n", "{count}", "-a"))
 FUSED = Flow("B1-fused-2", "generate, identity, drop: 64 B, fused, 2 cores", 2, (40 * M, 4 * M),
-             [Bar("ratio", ">=", 0.70)], pipeline="identity", hand=("identity", "-n", "{count}"))
+             [Bar("ratio", ">=", 0.70)], pipeline="identity", hand=("identity", "-n", "{count}"), crossing=False)
 
 
 def all_workloads():
@@ -630,7 +631,7 @@ def all_workloads():
         Price("B6-acks-hop", "price of acks: hop with them, against without", 2, bars=[Bar("ratio", ">=", 0.8)],
               of=Flow("", "", 2, (10 * M, M), pipeline="hop"), key="tracking=off"),
         Price("B6-acks-fused", "price of acks: fused, 2 cores", 2, of=Flow("", "", 2, (40 * M, 4 * M),
-                                                                          pipeline="identity"), key="tracking=off"),
+                                                                          pipeline="identity"), key="tracking=off", crossing=False),
         Price("B6-acks-keyed", "price of acks: keyed count, 10^6 keys, 2 cores", 2,
               of=Keyed("", "", 2, (10 * M, M // 2), keys=M), key="tracking=off"),
         Price("B6-acks-words", "price of acks: word count, 7 words a line, 2 cores", 2,
@@ -646,10 +647,10 @@ def all_workloads():
         Wake("B7-wake", "a sleeping worker is woken, against a bare futex", 2, (100, 30), [Bar("p50 ratio", "<=", 2)]),
         Steady("B8-1e9", "10^9 messages against 10^7, fused, 2 cores", 2, (1000 * M, 10 * M),
                [Bar("ratio", ">=", 0.97), Bar("RSS ratio", "<=", 1.02)], pairs_max=3, pipeline="identity",
-               few=(10 * M, M)),
+               few=(10 * M, M), crossing=False),
         Steady("B8-1e10", "10^10 messages against 10^7, fused, 2 cores", 2, (10000 * M, 10 * M),
                [Bar("ratio", ">=", 0.97), Bar("RSS ratio", "<=", 1.02)], full=True, pairs_max=1, pipeline="identity",
-               few=(10 * M, M)),
+               few=(10 * M, M), crossing=False),
     ]
 
 

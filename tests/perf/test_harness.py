@@ -78,7 +78,8 @@ def probes_tell_another_machine(_place):
     eq(near.place, "near")
     eq(probe.Probe([0.9, 0.9], 400.0).place, "far")
     eq(probe.change(near, probe.Probe([1.0, 1.0], 130.0), 2), None)
-    has(probe.change(near, probe.Probe([0.9, 0.9], 400.0), 2), "round trip 90 to 400")
+    has(probe.change(near, probe.Probe([0.9, 0.9], 400.0), 2), "near to far", "round trip 90 to 400")
+    eq(probe.change(near, probe.Probe([0.9, 0.9], 400.0), 2, crossing=False), None, "nothing goes to the other core")
     eq(probe.change(near, probe.Probe([0.9, 0.9], 400.0), 1), None, "one core has no neighbour")
     has(probe.change(near, probe.Probe([0.9, 1.3], 90.0), 2), "clock")
     eq(probe.change(near, probe.Probe([0.9, 1.3], 90.0), 1), None, "the other core is not used")
@@ -108,7 +109,7 @@ def runs_of(log, name, values):
 @test
 def pairs_alternate(_place):
     log, values = [], iter(range(100))
-    kept, thrown = measure.pairs(runs_of(log, "A", values), runs_of(log, "B", values), Machine(80.0), 2, 4)
+    kept, thrown = measure.pairs(runs_of(log, "A", values), runs_of(log, "B", values), Machine(80.0), Fake(), 4)
     eq("".join(log), "ABBAABBA")
     eq((len(kept), len(thrown)), (4, 0))
     eq([(pair["ours"].value, pair["baseline"].value) for pair in kept], [(0, 1), (3, 2), (4, 5), (7, 6)])
@@ -118,7 +119,7 @@ def pairs_alternate(_place):
 def a_pair_of_another_machine_is_made_again(_place):
     log, values = [], iter(range(100))
     machine = Machine(80.0, 80.0, 400.0, 400.0, 400.0)
-    kept, thrown = measure.pairs(runs_of(log, "A", values), runs_of(log, "B", values), machine, 2, 2)
+    kept, thrown = measure.pairs(runs_of(log, "A", values), runs_of(log, "B", values), machine, Fake(), 2)
     eq("".join(log), "ABABBA", "the same order again")
     eq((len(kept), len(thrown)), (2, 1))
     has(thrown[0]["changed"], "round trip 80 to 400")
@@ -161,6 +162,16 @@ def a_missed_bar_is_said_and_nothing_more(_place):
     figure = measure.measure(Fake(), Machine(80.0), 9)["result"]["figures"]["ratio"]
     eq((figure["median"], figure["low"], figure["high"]), (2.0, 2.0, 2.0))
     eq((figure["bar"], figure["holds"]), (">= 2.5", False))
+    eq("by_place" in figure, False)
+
+
+@test
+def places_are_told_apart(_place):
+    machine = Machine(80.0, 80.0, 80.0, 400.0, 400.0, 400.0)
+    result = measure.measure(Fake(), machine, 3)
+    eq(result["result"]["places"], {"far": 2, "near": 1})
+    eq(result["result"]["figures"]["ratio"]["by_place"], {"far": 2.0, "near": 2.0})
+    has(next(show.rows(result)), "2 x far (2), 1 x near (2)")
 
 
 @test

@@ -196,9 +196,7 @@ static int set_up(struct dataplane *dataplane, int workspace_fd)
     if (rc)
         return rc;
     dataplane->clock = fly_clock_calibrate();
-    struct fly_workspace_header *header = dataplane->workspace.header;
-    atomic_store(&header->start_ticks, fly_ticks());
-    atomic_store(&header->ticks_hz, dataplane->clock.ticks_hz);
+    atomic_store(&dataplane->workspace.header->ticks_hz, dataplane->clock.ticks_hz);
     rc = load_nodes(dataplane);
     return rc ? rc : open_workers(dataplane);
 }
@@ -226,6 +224,7 @@ static int run(struct dataplane *dataplane)
     (void)signal(SIGTERM, SIG_IGN);
     if (start_eal(dataplane->workspace.plan))
         return complain(EXIT_SYSTEM);
+    atomic_store(&dataplane->workspace.header->start_ticks, fly_ticks());
     for (uint32_t w = 1; w < dataplane->worker_cnt; w++)
         rte_eal_remote_launch(run_worker, dataplane->worker[w], w);
     fly_worker_run(dataplane->worker[0]);

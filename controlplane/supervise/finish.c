@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Positions and open messages as they are now, into the state files. */
@@ -134,6 +135,11 @@ static void print_summary(struct fly_runner *runner, const struct fly_summary *s
         fly_summary_print(summary, stderr);
 }
 
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
 void fly_runner_finish(struct fly_runner *runner)
 {
     uint64_t ready_ns = runner->ready_ns ? runner->ready_ns : runner->end_ns;
@@ -142,6 +148,8 @@ void fly_runner_finish(struct fly_runner *runner)
     check_io(runner);
     check_ledger(runner);
     tell_idle_sources(runner);
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
     struct fly_summary summary = {
         .pipeline = runner->pipeline,
         .plan = runner->built->plan,
@@ -149,6 +157,8 @@ void fly_runner_finish(struct fly_runner *runner)
         .outcome = outcome_of(runner),
         .seconds = (double)(runner->end_ns - ready_ns) / 1e9,
         .start_seconds = (double)(ready_ns - runner->begin_ns) / 1e9,
+        .cpu_seconds = seconds_of(used.ru_utime) + seconds_of(used.ru_stime),
+        .rss_bytes = (uint64_t)used.ru_maxrss * 1024,
         .restart_cnt = runner->restart_cnt,
     };
     print_summary(runner, &summary);

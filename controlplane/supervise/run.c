@@ -90,17 +90,17 @@ static void on_signal(struct fly_runner *runner, int signal_fd)
     }
 }
 
-/* The moment at which the dataplane was set up, from its own clock. */
+/* The moment at which the dataplane began to work, from its own clock. */
 static void note_ready(struct fly_runner *runner)
 {
     const struct fly_workspace_header *header = runner->workspace.header;
     uint64_t hz = atomic_load_explicit(&header->ticks_hz, memory_order_acquire);
     uint64_t start = atomic_load_explicit(&header->start_ticks, memory_order_acquire);
     uint64_t now_ns = fly_clock_ns(), ticks = fly_ticks();
-    if (runner->ready_ns || runner->now.ready_cnt < runner->built->plan->worker_cnt)
+    if (runner->ready_ns || !start || runner->now.ready_cnt < runner->built->plan->worker_cnt)
         return;
     runner->ready_ns = now_ns;
-    if (hz && start && ticks > start) {
+    if (hz && ticks > start) {
         struct fly_clock_rate rate = fly_clock_rate_of(hz);
         uint64_t since_ns = fly_ticks_to_ns(&rate, ticks - start);
         if (since_ns < now_ns - runner->begin_ns)

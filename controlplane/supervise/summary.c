@@ -241,12 +241,13 @@ static json_t *nodes_json(const struct fly_summary *summary)
 
 int fly_summary_print_json(const struct fly_summary *summary, FILE *file)
 {
-    json_t *object =
-        json_pack("{s:s, s:s, s:s, s:f, s:f, s:I, s:o, s:o, s:o}", "pipeline", summary->plan->name,
-                  "instance", summary->plan->instance, "outcome", summary->outcome, "seconds",
-                  summary->seconds, "start_seconds", summary->start_seconds, "restarts",
-                  (json_int_t)summary->restart_cnt, "sources", ledgers_json(summary, true),
-                  "stages", ledgers_json(summary, false), "nodes", nodes_json(summary));
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:f, s:f, s:f, s:I, s:I, s:o, s:o, s:o}", "pipeline", summary->plan->name,
+        "instance", summary->plan->instance, "outcome", summary->outcome, "seconds",
+        summary->seconds, "start_seconds", summary->start_seconds, "cpu_seconds",
+        summary->cpu_seconds, "rss_bytes", (json_int_t)summary->rss_bytes, "restarts",
+        (json_int_t)summary->restart_cnt, "sources", ledgers_json(summary, true), "stages",
+        ledgers_json(summary, false), "nodes", nodes_json(summary));
     if (!object)
         return FLY_ERR(ENOMEM, "no memory for the summary");
     json_dumpf(object, file, JSON_COMPACT);

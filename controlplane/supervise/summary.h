@@ -19,6 +19,8 @@ struct fly_summary {
     const char *outcome;  /* "ended", "drained", "stopped", "failed" */
     double seconds;       /* from the moment that all was set up */
     double start_seconds; /* before that */
+    double cpu_seconds;   /* processor time of the dataplanes */
+    uint64_t rss_bytes;   /* the largest resident set of one of them */
     uint32_t restart_cnt;
 };
 

@@ -367,9 +367,6 @@ static uint32_t housekeeping(struct fly_worker *worker)
     hear_commands(worker);
     uint32_t work = fly_roots_due(worker);
     work += fly_roots_sweep(worker, worker->tracker->cnt / SWEEP_PARTS + 1);
-    for (uint32_t t = 0; t < worker->task_cnt; t++)
-        if (worker->task[t].histogram)
-            fly_root_record_latency(&worker->task[t]);
     fly_gauge(&worker->stats->heartbeat, worker->now_ticks);
     if (worker->ended_cnt == worker->task_cnt) {
         if (fly_counted(&worker->stats->ready) < 2)
@@ -377,6 +374,15 @@ static uint32_t housekeeping(struct fly_worker *worker)
         worker->stop |= all_ended(worker);
     }
     return work;
+}
+
+/* What was acked just now took until now: a root must not wait in its burst's count until another
+ * one ends. */
+static void record_latencies(struct fly_worker *worker)
+{
+    for (uint32_t t = 0; t < worker->task_cnt; t++)
+        if (worker->task[t].histogram)
+            fly_root_record_latency(&worker->task[t]);
 }
 
 /* Everything up to now belongs to `regime`. */
@@ -397,7 +403,8 @@ static bool anything_pending(const struct fly_worker *worker)
              fly_ring16_pending(&peer->ack_in) || peer->outbox.cnt || peer->back_waits))
             return true;
     }
-    return false;
+    /* Others may have told their end before this one was marked as asleep. */
+    return worker->ended_cnt == worker->task_cnt && all_ended(worker);
 }
 
 /* Until when may it sleep, at most SLEEP_MAX_MS? 0: not at all. */
@@ -447,7 +454,10 @@ static void idle(struct fly_worker *worker)
     if (!worker->idle_since)
         worker->idle_since = worker->now_ticks;
     uint64_t idle_ns = fly_ticks_to_ns(&worker->clock, worker->now_ticks - worker->idle_since);
-    if (plan->idle == FLY_IDLE_SPIN || idle_ns < plan->idle_spin_ns)
+    /* What has ended is told at once: others may wait for it, and the run does. */
+    if (worker->ended_cnt == worker->task_cnt && fly_counted(&worker->stats->ready) < 2)
+        worker->housekeeping_at = 0;
+    else if (plan->idle == FLY_IDLE_SPIN || idle_ns < plan->idle_spin_ns)
         fly_pause();
     else
         worker_sleep(worker);
@@ -473,11 +483,13 @@ uint32_t fly_worker_turn(struct fly_worker *worker)
     work += receive_frames_home(worker);
     uint32_t input = receive_data(worker);
     work += input + run_tasks(worker);
+    record_latencies(worker);
     fly_lanes_flush(worker, work == 0);
     publish(worker);
     if (input < BURST || ++worker->turns_unpolled >= STARVED_TURNS) {
         worker->turns_unpolled = 0;
         work += poll_sources(worker);
+        record_latencies(worker);
     }
     if (!work)
         fly_lanes_flush(worker, true);

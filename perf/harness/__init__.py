@@ -1,0 +1,1 @@
+"""What perf/run, perf/compare, perf/instructions and perf/report share."""

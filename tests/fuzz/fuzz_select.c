@@ -27,26 +27,15 @@ static bool may_differ(const json_error_t *error)
            json_error_code(error) == json_error_null_byte_in_key;
 }
 
-/* The element with this number, written as the scanner wants it. */
-static json_t *element_of(json_t *array, const char *text, size_t bytes)
-{
-    char number[24];
-    for (size_t i = 0; i < json_array_size(array); i++)
-        if ((size_t)snprintf(number, sizeof(number), "%zu", i) == bytes &&
-            memcmp(number, text, bytes) == 0)
-            return json_array_get(array, i);
-    return NULL;
-}
-
 static json_t *walk(json_t *value, const struct fly_json_path *path)
 {
     for (uint32_t i = 0; i < path->step_cnt && value; i++) {
-        const char *text = path->step[i].text;
-        size_t bytes = path->step[i].bytes;
+        const struct fly_json_step *step = &path->step[i];
         if (json_is_array(value))
-            value = element_of(value, text, bytes);
+            value = step->element == FLY_JSON_NO_ELEMENT ? NULL
+                                                         : json_array_get(value, step->element);
         else
-            value = json_object_getn(value, text, bytes);
+            value = step->only_element ? NULL : json_object_getn(value, step->text, step->bytes);
     }
     return value;
 }

@@ -55,6 +55,7 @@ struct fly_node {
     enum fly_runs runs;
     enum fly_completes completes;
     bool keyed_state; /* keeps state per key: every input must be grouped by `key` or `global` */
+    bool state;       /* wants `state_bytes` without keeping anything by key, such as for a table */
     bool holds;       /* holds messages beyond their call: it gets a hold pool */
     uint32_t tasks_preset;          /* how many tasks without `tasks:`; 0: one per worker */
     uint32_t tasks_max;             /* 0: any number up to one per worker */

@@ -1,4 +1,5 @@
 /* The JSON scanner, and the stages on it: parse_json and select. */
+#include "stages/json_index.h"
 #include "stages/json_scan.h"
 #include "stages/stages.h"
 
@@ -107,6 +108,27 @@ static void paths_have_steps(void **state)
     assert_int_equal(path.step[2].bytes, 2);
 }
 
+static void paths_may_have_brackets_and_quotes(void **state)
+{
+    static const char *const bad[] = {"a[",    "a[]",   "a[x]", "a[01]",        "a[1",  "\"a",
+                                      "\"\"",  "a[1]b", "[1]x", "a.[1]",        "['a'", "['a]",
+                                      "a[-1]", "'a'b",  "a]b[", "a[4294967295]"};
+    struct fly_json_path path;
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (fly_json_path_parse(&path, bad[i], strlen(bad[i])) == 0)
+            fail_msg("'%s' is not a path", bad[i]);
+    assert_int_equal(fly_json_path_parse(&path, "a[12].\"b.c\"['d[0]'].e", 22), 0);
+    assert_int_equal(path.step_cnt, 5);
+    assert_int_equal(path.step[1].element, 12);
+    assert_true(path.step[1].only_element);
+    assert_memory_equal(path.step[2].text, "b.c", 3);
+    assert_int_equal(path.step[2].bytes, 3);
+    assert_memory_equal(path.step[3].text, "d[0]", 4);
+    assert_int_equal(path.step[3].element, FLY_JSON_NO_ELEMENT);
+    assert_memory_equal(path.step[4].text, "e", 1);
+}
+
 /* The value at `path` as text; "-" where there is none. */
 static void expect_at(const char *json, const char *path_text, const char *expected)
 {
@@ -138,6 +160,13 @@ static void values_are_found_by_path(void **state)
     expect_at("{\"\\u0061\\\"\":\"x\\ty\"}", "a\"", "x\ty");
     expect_at("{\"a\":\"\\ud83d\\ude00\\u00e9\\u20ac\"}", "a",
               "\xf0\x9f\x98\x80\xc3\xa9\xe2\x82\xac");
+    expect_at("{\"a\":[10,{\"0\":5}]}", "a[1].0", "5");
+    expect_at("{\"a\":[10,{\"0\":5}]}", "a[1][0]", "-");
+    expect_at("{\"a.b\":{\"c\":1},\"a\":{\"b\":2}}", "\"a.b\".c", "1");
+    expect_at("[[1,2],[3,4]]", "[1][0]", "3");
+    expect_at("{\"a\":\"x\",\"b\":\"y\",\"c\":\"z\"}", "b", "y");
+    expect_at("{\"a\":\"x\",\"b\":\"y\",\"c\":\"z\"}", "b.c", "-");
+    expect_at("{\"a name of 17 char\":1,\"a name of 17 chas\":2}", "a name of 17 chas", "2");
     expect_at("{\"a\":[1 ,\"]\\\" ,\", 2]}", "a", "[1,\"]\\\" ,\",2]");
 }
 
@@ -147,6 +176,91 @@ static void last_of_equal_names_counts(void **state)
     expect_at("{\"a\":1,\"a\":2}", "a", "2");
     expect_at("{\"a\":{\"b\":1},\"a\":{}}", "a.b", "-");
     expect_at("{\"a\":{\"b\":1},\"a\":3}", "a.b", "-");
+}
+
+/* Texts that are cut by the windows in which they are scanned, at every place. */
+static void windows_do_not_matter(void **state)
+{
+    static const char tail[] = "\"\\u00e4\xc3\xa4\\\\\" , \"k\" : [ -12.5e+3 "
+                               ",true,{\"x\":\"\\ud83d\\ude00\"}],\"s\":\"t\",\"e\":\"f\"}";
+    enum { BYTES = FLY_JSON_WINDOW_BYTES + 200 };
+    static char text[BYTES];
+    size_t first = FLY_JSON_WINDOW_BYTES - sizeof(tail) - 20;
+    struct fly_json_path path[3];
+    struct fly_json_value value[3];
+    (void)state;
+    assert_int_equal(fly_json_path_parse(&path[0], "k[2].x", 6), 0);
+    assert_int_equal(fly_json_path_parse(&path[1], "s", 1), 0);
+    assert_int_equal(fly_json_path_parse(&path[2], "k[0]", 4), 0);
+    for (size_t fill = first; fill < first + 170; fill++) {
+        size_t bytes =
+            (size_t)snprintf(text, sizeof(text), "{\"a\":\"%*s\",\"b\":%s", (int)fill, "x", tail);
+        if (!fly_json_scan((const uint8_t *)text, bytes, path, 3, value))
+            fail_msg("with %zu bytes in front it is JSON, too", fill);
+        assert_int_equal(value[0].bytes, 12);
+        assert_true(value[0].escaped);
+        assert_memory_equal(value[1].at, "t", 1);
+        assert_memory_equal(value[2].at, "-12.5e+3 ", 9);
+        assert_int_equal(value[2].bytes, 8);
+        assert_false(fly_json_scan((const uint8_t *)text, bytes - 1, path, 3, value));
+        text[bytes - 12] = '\n';
+        assert_false(fly_json_scan((const uint8_t *)text, bytes, path, 3, value));
+    }
+}
+
+static void many_paths_are_found_in_one_pass(void **state)
+{
+    static const char json[] =
+        "{\"p\":{\"p\":\"0\",\"pp\":1},\"a\":\"2\",\"b\":[3,4],\"a\":\"5\",\"aa\":6}";
+    static const char *const paths[] = {"p.p", "p.pp", "a", "b[0]", "b[1]", "b.1", "aa", "q",
+                                        "p",   "p.q",  "b", "a.a",  "a[0]", "[0]", "a",  "b[2]"};
+    static const char *const expected[] = {
+        "0", "1",     "5", "3", "4", "4", "6", "", "{\"p\":\"0\",\"pp\":1}",
+        "",  "[3,4]", "",  "",  "",  "5", ""};
+    struct fly_json_path path[FLY_JSON_PATHS_MAX];
+    struct fly_json_value value[FLY_JSON_PATHS_MAX];
+    (void)state;
+    for (int i = 0; i < FLY_JSON_PATHS_MAX; i++)
+        assert_int_equal(fly_json_path_parse(&path[i], paths[i], strlen(paths[i])), 0);
+    assert_true(
+        fly_json_scan((const uint8_t *)json, sizeof(json) - 1, path, FLY_JSON_PATHS_MAX, value));
+    for (int i = 0; i < FLY_JSON_PATHS_MAX; i++) {
+        assert_int_equal(value[i].kind != FLY_JSON_NONE, expected[i][0] != '\0');
+        assert_int_equal(value[i].bytes, strlen(expected[i]));
+        if (value[i].bytes)
+            assert_memory_equal(value[i].at, expected[i], value[i].bytes);
+    }
+}
+
+/* Events with a byte or two changed, jansson says what is right. */
+static void changed_events_against_jansson(void **state)
+{
+    static const char event[] =
+        "{\"user_id\":\"9bb58b61-5c1a\",\"ad_id\":\"\\u00e4\xc3\xa4\",\"n\": [1, {\"x\":-0.5e1}],"
+        "\"event_type\":\"view\",\"ip\":\"1.2.3.4\"}";
+    static const char bytes[] = "\"\\{}[]:, \n1-.eutn\x80\xc3\xa4\x01";
+    uint64_t seed = test_seed(), good = 0;
+    struct fly_json_path path;
+    struct fly_json_value value;
+    (void)state;
+    assert_int_equal(fly_json_path_parse(&path, "event_type", 10), 0);
+    for (int round = 0; round < 100000; round++) {
+        char text[sizeof(event)];
+        memcpy(text, event, sizeof(event));
+        for (uint64_t i = next_random(&seed) % 3; i > 0; i--)
+            text[next_random(&seed) % (sizeof(event) - 1)] =
+                bytes[next_random(&seed) % (sizeof(bytes) - 1)];
+        json_t *root = json_loads(text, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+        if (fly_json_scan((const uint8_t *)text, sizeof(text) - 1, &path, 1, &value) !=
+            (root != NULL))
+            fail_msg("'%s': jansson says it is%s JSON", text, root ? "" : " not");
+        const char *expected = json_string_value(json_object_get(root, "event_type"));
+        if (expected && !value.escaped)
+            assert_memory_equal(value.at, expected, value.bytes);
+        good += root != NULL;
+        json_decref(root);
+    }
+    assert_true(good > 1000);
 }
 
 /* Random JSON-like text; jansson says what is right. */
@@ -278,6 +392,10 @@ int main(void)
         cmocka_unit_test(json_is_told_from_other_text),
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(paths_have_steps),
+        cmocka_unit_test(paths_may_have_brackets_and_quotes),
+        cmocka_unit_test(windows_do_not_matter),
+        cmocka_unit_test(many_paths_are_found_in_one_pass),
+        cmocka_unit_test(changed_events_against_jansson),
         cmocka_unit_test(values_are_found_by_path),
         cmocka_unit_test(last_of_equal_names_counts),
         cmocka_unit_test(random_text_against_jansson),

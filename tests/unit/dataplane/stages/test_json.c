@@ -1,6 +1,7 @@
 /* The JSON scanner, and the stages on it: parse_json and select. */
 #include "stages/json_index.h"
 #include "stages/json_scan.h"
+#include "stages/match.h"
 #include "stages/stages.h"
 
 #include "support/fake_task.h"
@@ -289,16 +290,29 @@ static void random_text_against_jansson(void **state)
 
 struct select_params {
     struct fly_string key, payload;
+    struct fly_list fields;
+    struct fly_match_params where;
+    bool negate;
 };
 
-static struct fake_task *select_of(const char *key, const char *payload)
+static struct fly_string text_of(const char *text)
+{
+    return (struct fly_string){text, (uint32_t)strlen(text)};
+}
+
+static struct fake_task *select_with(struct select_params params)
 {
     union {
         struct select_params params;
         uint8_t bytes[1024];
-    } self = {.params = {{key, (uint32_t)strlen(key)}, {payload, (uint32_t)strlen(payload)}}};
+    } self = {.params = params};
     assert_true(fly_select_node.self_bytes <= sizeof(self));
     return fake_task_create(&fly_select_node, &self);
+}
+
+static struct fake_task *select_of(const char *key, const char *payload)
+{
+    return select_with((struct select_params){.key = text_of(key), .payload = text_of(payload)});
 }
 
 static void parse_json_marks_json_and_fails_the_rest(void **state)
@@ -373,6 +387,87 @@ static void select_without_one_of_them_keeps_it(void **state)
     fake_task_destroy(fake);
 }
 
+static void select_makes_a_new_object_of_fields(void **state)
+{
+    struct fly_string items[] = {text_of("ad_id"), text_of("user.name as us\"er"),
+                                 text_of("tags[0] as tag"), text_of("o")};
+    (void)state;
+    struct fake_task *fake =
+        select_with((struct select_params){.key = text_of("ad_id"), .fields = {items, 4}});
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send(fake, "{\"o\":{ \"p\" : [ ] },\"tags\":[-1.0,2],\"user\":{\"name\":\"\\u00e4\"},"
+                    "\"ad_id\":\"a\\nb\",\"x\":1}");
+    fake_expect(fake, 0, 0,
+                "{\"ad_id\":\"a\\nb\",\"us\\\"er\":\"\\u00e4\",\"tag\":-1.0,\"o\":{\"p\":[]}}");
+    expect_key(fake, 0, "a\nb");
+    assert_int_equal(fake->out[0].msg.flags, FLY_MSG_JSON);
+    uint64_t lacking = fake_send(fake, "{\"ad_id\":1}");
+    assert_int_equal(fake->input[lacking].reason, FLY_REASON_NODE);
+    fake_task_destroy(fake);
+}
+
+static void select_refuses_fields_without_a_name_of_their_own(void **state)
+{
+    struct fly_string twice[] = {text_of("a.id"), text_of("b.id")};
+    struct fly_string element[] = {text_of("a[0]")};
+    struct fly_string nameless[] = {text_of("a as ")};
+    const struct fly_list lists[] = {{twice, 2}, {element, 1}, {nameless, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++) {
+        struct fake_task *fake = select_with((struct select_params){.fields = lists[i]});
+        assert_int_equal(fake_setup(fake), -1);
+        assert_string_equal(fake->refused_param, "fields");
+        fake_task_destroy(fake);
+    }
+    struct fake_task *fake = select_with(
+        (struct select_params){.payload = text_of("x"), .fields = {.item = twice, .cnt = 1}});
+    assert_int_equal(fake_setup(fake), -1);
+    fake_task_destroy(fake);
+}
+
+static void select_where_a_condition_is_met(void **state)
+{
+    struct fly_match_params where = {.field = text_of("type"), .equals = text_of("view")};
+    (void)state;
+    struct fake_task *fake = select_with(
+        (struct select_params){.key = text_of("ad"), .payload = text_of("time"), .where = where});
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send(fake, "{\"type\":\"view\",\"ad\":\"a\",\"time\":\"12\"}");
+    fake_send_keyed(fake, "k", "{\"type\":\"click\"}");
+    uint64_t lacking = fake_send(fake, "{\"type\":\"view\",\"ad\":\"a\"}");
+    fake_expect(fake, 0, 0, "12");
+    expect_key(fake, 0, "a");
+    fake_expect(fake, 1, fake_port(fake, "rest"), "{\"type\":\"click\"}");
+    expect_key(fake, 1, "k");
+    assert_int_equal(fake->out_cnt, 2);
+    assert_int_equal(fake->input[lacking].reason, FLY_REASON_NODE);
+    fake_task_destroy(fake);
+    fake = select_with((struct select_params){.where = where, .negate = true});
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send(fake, "{\"type\":\"click\"}");
+    fake_send(fake, "{\"type\":\"view\"}");
+    fake_expect(fake, 0, fake_port(fake, "out"), "{\"type\":\"click\"}");
+    fake_expect(fake, 1, fake_port(fake, "rest"), "{\"type\":\"view\"}");
+    fake_task_destroy(fake);
+    where.equals.bytes = 0;
+    fake = select_with((struct select_params){.key = text_of("a"), .where = where});
+    assert_int_equal(fake_setup(fake), -1);
+    assert_string_equal(fake->refused_param, "where");
+    fake_task_destroy(fake);
+}
+
+static void select_fails_what_would_be_too_large(void **state)
+{
+    struct fly_string items[] = {text_of("a as a_rather_long_name")};
+    (void)state;
+    struct fake_task *fake = select_with((struct select_params){.fields = {items, 1}});
+    fake->max_message_bytes = 16;
+    assert_int_equal(fake_setup(fake), 0);
+    uint64_t input = fake_send(fake, "{\"a\":1}");
+    assert_int_equal(fake->input[input].reason, FLY_REASON_TOO_LARGE);
+    fake_task_destroy(fake);
+}
+
 static void select_fails_what_lacks_the_field(void **state)
 {
     (void)state;
@@ -403,6 +498,10 @@ int main(void)
         cmocka_unit_test(select_refuses_nothing_and_bad_paths),
         cmocka_unit_test(select_takes_key_and_payload),
         cmocka_unit_test(select_without_one_of_them_keeps_it),
+        cmocka_unit_test(select_makes_a_new_object_of_fields),
+        cmocka_unit_test(select_refuses_fields_without_a_name_of_their_own),
+        cmocka_unit_test(select_where_a_condition_is_met),
+        cmocka_unit_test(select_fails_what_would_be_too_large),
         cmocka_unit_test(select_fails_what_lacks_the_field),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

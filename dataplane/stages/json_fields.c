@@ -7,10 +7,11 @@ int fly_json_path_check(struct fly_string text, const char *param, struct fly_re
     struct fly_json_path path;
     if (fly_json_path_parse(&path, text.text, text.bytes) == 0)
         return 0;
-    *refusal = (struct fly_refusal){
+    struct fly_refusal refused = {
         .why = "not a path: names with dots in between, element numbers in brackets, 16 at most",
         .hint = "for example user.name, items[0].id or \"a name with a dot.\".x"};
-    snprintf(refusal->param, sizeof(refusal->param), "%s", param);
+    snprintf(refused.param, sizeof(refused.param), "%s", param); /* may be that of *refusal */
+    *refusal = refused;
     return -1;
 }
 

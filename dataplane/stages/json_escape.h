@@ -11,8 +11,8 @@
 
 #include <stdint.h>
 
-/* What the escape at *at, behind the backslash, means, as UTF-8. Its bytes, and *at behind it (for a
- * pair of surrogates, behind both); or 0: it is none. */
+/* What the escape at *at, behind the backslash, means, as UTF-8. Its bytes, and *at behind it (for
+ * a pair of surrogates, behind both); or 0: it is none. */
 uint32_t fly_json_unescape(const uint8_t **at, const uint8_t *end, uint8_t out[4]);
 
 #endif

@@ -4,9 +4,9 @@
  * Owner      Setup only: allocates, reads and blocks.
  * Memory     The heap, until fly_lookup_file_close().
  * Errors     Say the file and the line.
- * Formats    CSV as RFC 4180: a field in quotes may have separators, line ends and doubled quotes in
- *            it; lines end in LF or CRLF; empty lines are skipped. The first line names the columns.
- *            JSON: columns are paths into the object; empty lines are skipped.
+ * Formats    CSV as RFC 4180: a field in quotes may have separators, line ends and doubled quotes
+ *            in it; lines end in LF or CRLF; empty lines are skipped. The first line names the
+ *            columns. JSON: columns are paths into the object; empty lines are skipped.
  * See also   lookup.c, tests/unit/dataplane/stages/test_lookup.c, tests/fuzz/fuzz_lookup.c
  */
 #ifndef FLY_STAGES_LOOKUP_FILE_H

@@ -25,7 +25,7 @@ struct bench {
     uint64_t sum; /* so that nothing is left out for nobody asks for it */
 };
 
-/* --- A loop that goes from byte to byte and knows what it will find: flat objects of strings --- */
+/* --- A loop from byte to byte that knows what it will find: flat objects of strings --- */
 
 static const char *hand_string(const char *at, const char *end)
 {

@@ -258,15 +258,13 @@ def tables_that_do_not_work(place):
   table: {type: lookup, inputs: [lines], path: table.csv, value_columns: b, to: key}
   out:   {type: drop, inputs: [table]}
 """
-    refused(place, nodes, CONFIG, "table.csv", "No such file")
+    refused(place, nodes, IO, "cannot read", "table.csv", "No such file")
     for text, where, what in (("a,b\n1,2\n1,3\n", "table.csv:3:", "the key '1' is in line 2, too"),
                               ("a,b\n1,2\n1\n", "table.csv:3:", "1 columns, where the first line has 2"),
                               ("a,c\n1,2\n", "table.csv:1:", "it has no column 'b'"),
                               ('a,b\n1,"x\n', "table.csv:2:", "a quote is never closed")):
         place.write("table.csv", text)
-        result = place.run(nodes, code=None)
-        eq(result.code == 0, False)
-        has(result.err, "table", where, what)
+        has(place.run(nodes, code=CONFIG).err, "node 'table'", where, what)
     refused(place, nodes.replace("to: key", "to: keys"), CONFIG, "'keys'")
     refused(place, nodes.replace("value_columns: b", "value_columns: [b, c]"), CONFIG, "one column")
 

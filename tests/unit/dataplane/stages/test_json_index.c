@@ -1,4 +1,4 @@
-/* Marks in a JSON text: the same from all ways to make them, and nothing is read on another page. */
+/* Marks in a JSON text: the same from all ways to make them; nothing is read on another page. */
 #include "stages/json_index.h"
 
 #include "support/unit.h"

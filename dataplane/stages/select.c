@@ -12,7 +12,7 @@
 #include <flyover/stage.h>
 
 enum { SELECT_NO_SUCH_FIELD = FLY_REASON_NODE };
-enum { SELECT_NONE = UINT32_MAX }; /* instead of a field's number */
+#define SELECT_NONE UINT32_MAX /* instead of a field's number */
 
 struct select {
     struct fly_string key_text, payload_text;

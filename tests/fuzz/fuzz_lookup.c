@@ -11,7 +11,7 @@
 #include "stages/lookup_file.h"
 #include "stages/lookup_table.h"
 
-enum { TABLE_BYTES = 1 << 20 };
+enum { TABLE_BYTES = 1 << 16 };
 
 /* Every key of the table finds its own first row. */
 static void add_row(struct fly_lookup_table *table, const struct fly_lookup_row *row,

@@ -6,7 +6,7 @@
  *            wanted does not end the pass: what is behind must be JSON, too, and may have the same
  *            name again.
  * Owner      No state.
- * Memory     The stack, up to 24 KiB: nesting is bounded.
+ * Memory     The stack, up to 60 KiB at the deepest nesting, which is bounded.
  * Cost       Two or three nanoseconds per string, whatever its length; nothing is allocated.
  *            Escapes and characters beyond ASCII cost about a nanosecond each.
  * When full  Nesting beyond FLY_JSON_DEPTH_MAX is refused like other text that is not JSON.

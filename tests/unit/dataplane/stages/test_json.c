@@ -8,6 +8,8 @@
 #include "support/unit.h"
 
 #include <jansson.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static uint64_t next_random(uint64_t *seed)
 {
@@ -93,6 +95,35 @@ static void nesting_is_bounded(void **state)
         text[(size_t)2 * (size_t)depth] = '\0';
         assert_int_equal(is_json(text), depth <= FLY_JSON_DEPTH_MAX);
     }
+    for (int depth = FLY_JSON_DEPTH_MAX; depth <= FLY_JSON_DEPTH_MAX + 1; depth++) {
+        char objects[6 * FLY_JSON_DEPTH_MAX + 16] = "";
+        for (int i = 1; i < depth; i++)
+            strncat(objects, "{\"\":", 5);
+        strncat(objects, "{}", 3);
+        memset(objects + strlen(objects), '}', (size_t)depth - 1);
+        assert_int_equal(is_json(objects), depth <= FLY_JSON_DEPTH_MAX);
+    }
+}
+
+/* The text at the end of a page, behind which there is none, cut anywhere. */
+static void nothing_is_read_behind_the_text(void **state)
+{
+    static const char event[] = "{\"a\":\"b\",\"cc\":\"d\",\"e\":[true,false,null,-1.5e+3],"
+                                "\"f\":\"\\u00e4\\ud83d\\ude00\xc3\xa4\",\"g\":\"\"}";
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    struct fly_json_path path;
+    struct fly_json_value value;
+    (void)state;
+    uint8_t *at = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(at, MAP_FAILED);
+    assert_int_equal(mprotect(at + page, page, PROT_NONE), 0);
+    assert_int_equal(fly_json_path_parse(&path, "cc", 2), 0);
+    for (size_t bytes = 0; bytes < sizeof(event); bytes++) {
+        memcpy(at + page - bytes, event, bytes);
+        assert_int_equal(fly_json_scan(at + page - bytes, bytes, &path, 1, &value),
+                         bytes == sizeof(event) - 1);
+    }
+    munmap(at, 2 * page);
 }
 
 static void paths_have_steps(void **state)
@@ -177,6 +208,8 @@ static void last_of_equal_names_counts(void **state)
     expect_at("{\"a\":1,\"a\":2}", "a", "2");
     expect_at("{\"a\":{\"b\":1},\"a\":{}}", "a.b", "-");
     expect_at("{\"a\":{\"b\":1},\"a\":3}", "a.b", "-");
+    expect_at("{\"a\":{\"b\":1},\"a\":\"x\",\"c\":2}", "a.b", "-");
+    expect_at("{\"a\":\"x\",\"a\":\"y\",\"c\":2}", "a", "y");
 }
 
 /* Texts that are cut by the windows in which they are scanned, at every place. */
@@ -206,6 +239,26 @@ static void windows_do_not_matter(void **state)
         assert_false(fly_json_scan((const uint8_t *)text, bytes - 1, path, 3, value));
         text[bytes - 12] = '\n';
         assert_false(fly_json_scan((const uint8_t *)text, bytes, path, 3, value));
+    }
+}
+
+/* Names and values that look like what stands between them, where windows end. */
+static void windows_do_not_cut_members(void **state)
+{
+    static const char members[] = "\"x\":\"y\",\":\":\",\",\",\":\":\",";
+    static char text[2 * FLY_JSON_WINDOW_BYTES];
+    struct fly_json_path path;
+    struct fly_json_value value;
+    (void)state;
+    assert_int_equal(fly_json_path_parse(&path, "last", 4), 0);
+    for (int fill = 1; fill < 40; fill++) {
+        int used = snprintf(text, sizeof(text), "{\"%*s\":\"\",", fill, "");
+        while (used < FLY_JSON_WINDOW_BYTES + 100)
+            used += snprintf(text + used, sizeof(text) - (size_t)used, "%s", members);
+        used += snprintf(text + used, sizeof(text) - (size_t)used, "\"last\":\"z\"}");
+        assert_true(fly_json_scan((const uint8_t *)text, (size_t)used, &path, 1, &value));
+        assert_int_equal(value.bytes, 1);
+        assert_int_equal(*value.at, 'z');
     }
 }
 
@@ -488,7 +541,9 @@ int main(void)
         cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(paths_have_steps),
         cmocka_unit_test(paths_may_have_brackets_and_quotes),
+        cmocka_unit_test(nothing_is_read_behind_the_text),
         cmocka_unit_test(windows_do_not_matter),
+        cmocka_unit_test(windows_do_not_cut_members),
         cmocka_unit_test(many_paths_are_found_in_one_pass),
         cmocka_unit_test(changed_events_against_jansson),
         cmocka_unit_test(values_are_found_by_path),

@@ -16,6 +16,7 @@ static const struct fly_node *const builtin_nodes[] = {
     &fly_filter_node,
     &fly_identity_node,
     &fly_inject_fault_node,
+    &fly_lookup_node,
     &fly_map_node,
     &fly_parse_json_node,
     &fly_route_node,

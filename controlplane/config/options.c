@@ -111,13 +111,13 @@ static const struct fly_param HOLDING[] = {
     {.name = NULL},
 };
 
-static const struct fly_param KEYED_STATE[] = {
+static const struct fly_param STATE[] = {
     {.name = "state_bytes",
      .type = FLY_PARAM_SIZE,
      .at = offsetof(struct fly_node_options, state_bytes),
      .min = 4096,
      .max = TIB,
-     .help = "Memory per task for state by key. Not given: 64MiB."},
+     .help = "Memory per task for what it keeps by key, or for its table. Not given: 64MiB."},
     {.name = NULL},
 };
 
@@ -236,9 +236,9 @@ static bool is_holder(const struct fly_node *type)
     return type->holds;
 }
 
-static bool is_keyed(const struct fly_node *type)
+static bool has_state(const struct fly_node *type)
 {
-    return type->keyed_state;
+    return type->keyed_state || type->state;
 }
 
 static const struct fly_option_group GROUPS[] = {
@@ -248,7 +248,7 @@ static const struct fly_option_group GROUPS[] = {
     {"retention", "sources and stages", RETENTION, 0, is_sender},
     {"outputs", "sources and stages", OUTPUTS, 0, is_sender},
     {"holding", "nodes that hold messages", HOLDING, 0, is_holder},
-    {"keyed state", "nodes with state by key", KEYED_STATE, 0, is_keyed},
+    {"state", "nodes with state", STATE, 0, has_state},
     {"position", "sources", POSITION, 0, is_source},
     {.title = NULL},
 };

@@ -99,7 +99,7 @@ static int add_node(struct fly_builder *builder, uint32_t idx)
     node->owns_roots =
         type->kind == FLY_SOURCE ||
         (type->kind == FLY_STAGE && (type->tick || type->finish || type->watermark || type->holds));
-    if (type->keyed_state || from->options.state_bytes)
+    if (type->keyed_state || type->state || from->options.state_bytes)
         node->state_bytes = or_preset(from->options.state_bytes, FLY_BUILD_STATE_BYTES);
     if (type->holds) {
         uint64_t messages = or_preset(from->options.hold_messages, FLY_BUILD_HOLD_MESSAGES);

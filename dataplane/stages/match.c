@@ -9,7 +9,15 @@ static pcre2_code *compile(const struct fly_string *text, int *error, size_t *er
     return pcre2_compile((PCRE2_SPTR)text->text, text->bytes, 0, error, error_at, NULL);
 }
 
-static int check_expression(const struct fly_match_params *params, struct fly_refusal *refusal)
+/* The name of one of its parameters. */
+static void name_param(struct fly_refusal *refusal, const char *param, const char *name)
+{
+    snprintf(refusal->param, sizeof(refusal->param), "%s%s%s", param,
+             param[0] && name[0] ? "." : "", name);
+}
+
+static int check_expression(const struct fly_match_params *params, const char *param,
+                            struct fly_refusal *refusal)
 {
     PCRE2_UCHAR text[120];
     int error;
@@ -21,6 +29,7 @@ static int check_expression(const struct fly_match_params *params, struct fly_re
     }
     if (pcre2_get_error_message(error, text, sizeof(text)) < 0)
         text[0] = '\0';
+    name_param(refusal, param, "matches");
     snprintf(refusal->why, sizeof(refusal->why), "not a regular expression: %s, at character %zu",
              (const char *)text, error_at + 1);
     return -1;
@@ -32,11 +41,12 @@ int fly_match_check(const struct fly_match_params *params, const char *param,
     int given =
         (params->contains.bytes > 0) + (params->equals.bytes > 0) + (params->matches.bytes > 0);
     *refusal = (struct fly_refusal){0};
-    snprintf(refusal->param, sizeof(refusal->param), "%s%s%s", param,
-             param[0] && params->matches.bytes ? "." : "", params->matches.bytes ? "matches" : "");
+    name_param(refusal, param, "field");
+    if (params->field.bytes && fly_json_path_check(params->field, refusal->param, refusal))
+        return -1;
     if (given == 1)
-        return params->matches.bytes ? check_expression(params, refusal) : 0;
-    snprintf(refusal->param, sizeof(refusal->param), "%s", param);
+        return params->matches.bytes ? check_expression(params, param, refusal) : 0;
+    name_param(refusal, param, "");
     snprintf(refusal->why, sizeof(refusal->why),
              given ? "more than one of `contains`, `equals` and `matches`"
                    : "no condition: one of `contains`, `equals` and `matches` is needed");
@@ -44,11 +54,18 @@ int fly_match_check(const struct fly_match_params *params, const char *param,
     return -1;
 }
 
-int fly_match_open(struct fly_match *match, const struct fly_match_params *params)
+int fly_match_open(struct fly_match *match, const struct fly_match_params *params,
+                   struct fly_task *task, struct fly_json_fields *fields)
 {
     int error;
     size_t error_at;
     *match = (struct fly_match){.params = *params};
+    if (params->field.bytes) {
+        match->field = fly_json_fields_add(fields, params->field);
+        match->room = fly_task_alloc(task, FLY_JSON_TEXT_BYTES_MAX);
+        if (!match->room)
+            return -1;
+    }
     if (params->matches.bytes == 0)
         return 0;
     pcre2_code *code = compile(&params->matches, &error, &error_at);
@@ -68,22 +85,32 @@ void fly_match_close(struct fly_match *match)
     *match = (struct fly_match){0};
 }
 
-enum fly_matched fly_match_run(const struct fly_match *match, const struct fly_msg *msg)
+static enum fly_matched match_text(const struct fly_match *match, const uint8_t *text,
+                                   uint32_t bytes)
 {
     const struct fly_match_params *params = &match->params;
     bool found;
     if (match->code) {
-        int result =
-            pcre2_match(match->code, msg->payload, msg->payload_bytes, 0, 0, match->data, NULL);
+        int result = pcre2_match(match->code, text, bytes, 0, 0, match->data, NULL);
         if (result < 0 && result != PCRE2_ERROR_NOMATCH)
             return FLY_MATCH_ERROR;
         found = result >= 0;
     } else if (params->contains.bytes) {
-        found = memmem(msg->payload, msg->payload_bytes, params->contains.text,
-                       params->contains.bytes) != NULL;
+        found = memmem(text, bytes, params->contains.text, params->contains.bytes) != NULL;
     } else {
-        found = msg->payload_bytes == params->equals.bytes &&
-                memcmp(msg->payload, params->equals.text, params->equals.bytes) == 0;
+        found = bytes == params->equals.bytes && memcmp(text, params->equals.text, bytes) == 0;
     }
     return found ? FLY_MATCH_YES : FLY_MATCH_NO;
+}
+
+enum fly_matched fly_match_run(const struct fly_match *match, const struct fly_json_fields *fields,
+                               const struct fly_msg *msg)
+{
+    if (match->params.field.bytes == 0)
+        return match_text(match, msg->payload, msg->payload_bytes);
+    const struct fly_json_value *value = &fields->value[match->field];
+    if (value->kind == FLY_JSON_NONE)
+        return FLY_MATCH_NO;
+    struct fly_json_text text = fly_json_text_in(value, match->room, FLY_JSON_TEXT_BYTES_MAX);
+    return text.at ? match_text(match, text.at, text.bytes) : FLY_MATCH_ERROR;
 }

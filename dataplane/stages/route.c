@@ -9,6 +9,7 @@ struct route {
     struct fly_table ports; /* of struct fly_match_params */
 
     struct fly_match *match; /* one for each row */
+    struct fly_json_fields fields;
     uint32_t *port;
     uint32_t otherwise;
 };
@@ -18,12 +19,25 @@ static const struct fly_match_params *row_of(const struct route *route, uint32_t
     return (const struct fly_match_params *)route->ports.row + i;
 }
 
+/* How many fields its conditions look at; the same one counts each time. */
+static uint32_t field_cnt(const struct route *route)
+{
+    uint32_t cnt = 0;
+    for (uint32_t i = 0; i < route->ports.cnt; i++)
+        cnt += row_of(route, i)->field.bytes > 0;
+    return cnt;
+}
+
 static int route_check(const void *self, struct fly_refusal *refusal)
 {
     const struct route *route = self;
     if (route->ports.cnt == 0) {
         *refusal = (struct fly_refusal){"ports", "no port is named",
                                         "for example ports: {errors: {contains: ERROR}}"};
+        return -1;
+    }
+    if (field_cnt(route) > FLY_JSON_PATHS_MAX) {
+        *refusal = (struct fly_refusal){"ports", "at most 16 conditions can have a `field`", ""};
         return -1;
     }
     for (uint32_t i = 0; i < route->ports.cnt; i++) {
@@ -48,9 +62,11 @@ static int route_setup(struct fly_task *task, void *self)
     route->match = fly_task_alloc(task, cnt * sizeof(*route->match));
     if (!route->port || !route->match)
         return fly_task_refuse(task, "ports", "there is no memory for so many ports");
+    if (fly_json_fields_open(&route->fields, task, field_cnt(route)))
+        return -1;
     for (uint32_t i = 0; i < cnt; i++) {
-        if (fly_match_open(&route->match[i], row_of(route, i)))
-            return fly_task_refuse(task, "ports", "there is no memory for its regular expressions");
+        if (fly_match_open(&route->match[i], row_of(route, i), task, &route->fields))
+            return fly_task_refuse(task, "ports", "there is no memory for its conditions");
         if (fly_task_port(task, route->ports.name[i].text, &route->port[i]))
             return -1;
     }
@@ -65,10 +81,14 @@ static void route_teardown(struct fly_task *task, void *self)
         fly_match_close(&route->match[i]);
 }
 
-static void route_one(struct fly_task *task, const struct route *route, const struct fly_msg *msg)
+static void route_one(struct fly_task *task, struct route *route, const struct fly_msg *msg)
 {
+    if (route->fields.cnt && !fly_json_fields_scan(&route->fields, msg)) {
+        fly_fail(task, msg, FLY_REASON_BAD_INPUT);
+        return;
+    }
     for (uint32_t i = 0; i < route->ports.cnt; i++) {
-        enum fly_matched matched = fly_match_run(&route->match[i], msg);
+        enum fly_matched matched = fly_match_run(&route->match[i], &route->fields, msg);
         if (matched == FLY_MATCH_NO)
             continue;
         if (matched == FLY_MATCH_YES)
@@ -88,7 +108,7 @@ static void route_process(struct fly_task *task, void *self, const struct fly_ba
 
 static const char *const route_ports[] = {"otherwise", NULL};
 
-static const struct fly_param route_rows[] = {FLY_MATCH_ROWS(0), {0}};
+static const struct fly_param route_rows[] = {FLY_MATCH_ROWS("", 0), {0}};
 
 static const struct fly_param route_params[] = {
     {.name = "ports",
@@ -104,7 +124,8 @@ static const struct fly_param route_params[] = {
 const struct fly_node fly_route_node = {
     .name = "route",
     .kind = FLY_STAGE,
-    .help = "Sends each message out of the port whose condition it meets first, or of `otherwise`.",
+    .help = "Sends each message out of the port whose condition it meets first, or of `otherwise`. "
+            "Where a condition has a `field`, a message that is not JSON fails.",
     .example = "kinds: {type: route, inputs: [lines], ports: {errors: {contains: ERROR}, "
                "slow: {matches: 'took [0-9]{4,}'}}}",
     .params = route_params,

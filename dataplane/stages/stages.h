@@ -23,6 +23,7 @@ extern const struct fly_node fly_route_node;
 extern const struct fly_node fly_count_node;
 extern const struct fly_node fly_parse_json_node;
 extern const struct fly_node fly_select_node;
+extern const struct fly_node fly_lookup_node;
 extern const struct fly_node fly_map_node;
 extern const struct fly_node fly_batch_node;
 extern const struct fly_node fly_throttle_node;

@@ -72,8 +72,7 @@ void fly_text_json_member(struct fly_text *text, const char *name, const void *d
     fly_text_byte(text, '"');
 }
 
-/* The length of the sequence at `at`, or 0 if it is none. */
-static size_t utf8_sequence(const uint8_t *at, size_t left)
+size_t fly_text_utf8_sequence(const uint8_t *at, size_t left)
 {
     uint8_t first = at[0];
     uint8_t low = 0x80, high = 0xbf; /* of the second byte */
@@ -112,7 +111,7 @@ bool fly_text_is_utf8(const void *data, size_t bytes)
             at++;
             continue;
         }
-        size_t length = utf8_sequence(at, (size_t)(end - at));
+        size_t length = fly_text_utf8_sequence(at, (size_t)(end - at));
         if (length == 0)
             return false;
         at += length;

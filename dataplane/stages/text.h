@@ -63,6 +63,9 @@ void fly_text_json_member(struct fly_text *text, const char *name, const void *d
 /* Well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. NUL is fine. */
 bool fly_text_is_utf8(const void *data, size_t bytes);
 
+/* How many bytes the character beyond ASCII at `at` has, `left` at most; 0: it is none. */
+size_t fly_text_utf8_sequence(const uint8_t *at, size_t left);
+
 /* The reverse of fly_text_base64(), into out (at least bytes / 4 * 3). The length, or -1 if it
  * is not that. */
 ptrdiff_t fly_text_from_base64(const char *text, size_t bytes, uint8_t *out);

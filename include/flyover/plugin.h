@@ -54,13 +54,14 @@ struct fly_node {
     enum fly_kind kind;
     enum fly_runs runs;
     enum fly_completes completes;
-    bool keyed_state;    /* keeps state per key: every input must be grouped by `key` or `global` */
-    bool holds;          /* holds messages beyond their call: it gets a hold pool */
-    bool sets_watermark; /* a stage that says fly_watermark() itself: its inputs' end at it */
-    uint32_t tasks_preset;          /* how many tasks without `tasks:`; 0: one per worker */
-    uint32_t tasks_max;             /* 0: any number up to one per worker */
-    const char *help;               /* one sentence */
-    const char *example;            /* a node of a pipeline file, as `describe` prints it */
+    bool keyed_state; /* keeps state per key: every input must be grouped by `key` or `global` */
+    bool state;       /* wants `state_bytes` without keeping anything by key, such as for a table */
+    bool holds;       /* holds messages beyond their call: it gets a hold pool */
+    bool sets_watermark;   /* a stage that says fly_watermark() itself: its inputs' end at it */
+    uint32_t tasks_preset; /* how many tasks without `tasks:`; 0: one per worker */
+    uint32_t tasks_max;    /* 0: any number up to one per worker */
+    const char *help;      /* one sentence */
+    const char *example;   /* a node of a pipeline file, as `describe` prints it */
     const struct fly_param *params; /* ends with an entry without a name; NULL: none */
     const char *const *ports; /* output ports; ends with NULL; NULL: just `out` (none for a sink) */
     const char *ports_from;   /* a FLY_PARAM_TABLE whose rows' names are output ports too */

@@ -252,6 +252,37 @@ def keyed_state_without_keys(place):
 
 
 @test
+def tables_that_do_not_work(place):
+    nodes = """
+  lines: {type: file, path: in.txt}
+  table: {type: lookup, inputs: [lines], path: table.csv, value_columns: b, to: key}
+  out:   {type: drop, inputs: [table]}
+"""
+    refused(place, nodes, IO, "cannot read", "table.csv", "No such file")
+    for text, where, what in (("a,b\n1,2\n1,3\n", "table.csv:3:", "the key '1' is in line 2, too"),
+                              ("a,b\n1,2\n1\n", "table.csv:3:", "1 columns, where the first line has 2"),
+                              ("a,c\n1,2\n", "table.csv:1:", "it has no column 'b'"),
+                              ('a,b\n1,"x\n', "table.csv:2:", "a quote is never closed")):
+        place.write("table.csv", text)
+        has(place.run(nodes, code=CONFIG).err, "node 'table'", where, what)
+    refused(place, nodes.replace("to: key", "to: keys"), CONFIG, "'keys'")
+    refused(place, nodes.replace("value_columns: b", "value_columns: [b, c]"), CONFIG, "one column")
+
+
+@test
+def conditions_on_fields(place):
+    nodes = """
+  lines: {type: file, path: in.txt}
+  views: {type: filter, inputs: [lines], field: a..b, equals: x}
+  out:   {type: drop, inputs: [views]}
+"""
+    refused(place, nodes, CONFIG, "not a path")
+    refused(place, nodes.replace("a..b, equals: x", "a.b"), CONFIG, "no condition")
+    refused(place, nodes.replace("filter,", "select, key: a, where: {equals: x, contains: y},")
+            .replace("field: a..b, equals: x", ""), CONFIG, "more than one")
+
+
+@test
 def all_errors_at_once(place):
     result = refused(place, """
   lines: {type: filee, path: in.txt}

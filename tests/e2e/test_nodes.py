@@ -2,9 +2,11 @@
 """Every built-in node in a pipeline, and every grouping."""
 
 import collections
+import json
+import subprocess
 import time
 
-from flyover_run import CONFIG, eq, has, main, test, wait_for
+from flyover_run import CONFIG, REPO, eq, has, main, test, wait_for
 
 
 def through(place, lines, stage, *options, sink="raw"):
@@ -160,6 +162,80 @@ def json_messages(place):
     eq(sorted(dead), ["by", "events"])
     eq(dead["events"]["payload"], "[not json")
     eq(result.source()["failed"], 2)
+
+
+@test
+def filter_and_route_by_field(place):
+    lines = ['{"type":"view","n":1}', '{"type":"click","n":2}', '{"n":3}', '{"type":{"view":1},"n":4}']
+    eq(through(place, lines, "type: filter, field: type, equals: view"), lines[:1])
+    eq(through(place, lines, "type: filter, field: type.view, equals: 1"), lines[3:])
+    eq(through(place, lines, "type: filter, field: type, equals: view, negate: true"), lines[1:])
+    place.write("in.txt", "\n".join(lines + ["no json"]))
+    result = place.run("""
+  lines:  {type: file, path: in.txt, dead_letters: dead, retry: {attempts: 1}}
+  kinds:  {type: route, inputs: [lines], ports: {views: {field: type, equals: view}, late: {field: n, matches: '[34]'}}}
+  views:  {type: file, inputs: [kinds.views], path: views.txt}
+  late:   {type: file, inputs: [kinds.late], path: late.txt}
+  others: {type: file, inputs: [kinds.otherwise], path: others.txt}
+  dead:   {type: file, path: dead.txt}
+""", "--cores", "0")
+    eq([place.lines(name) for name in ("views.txt", "late.txt", "others.txt", "dead.txt")],
+       [lines[:1], lines[2:], lines[1:2], ["no json"]])
+    eq(result.source()["failed"], 1)
+
+
+@test
+def select_makes_new_objects(place):
+    lines = ['{"a": {"b": "x\\n"}, "c": [1, {"d": null}], "type": "view"}', '{"type": "click"}']
+    where = "where: {field: type, equals: view}"
+    eq(through(place, lines, f"type: select, {where}, fields: [a.b, 'c[1].d as e', c]"),
+       ['{"b":"x\\n","e":null,"c":[1,{"d":null}]}'])
+
+
+@test
+def lookup_in_a_table(place):
+    place.write("users.csv", 'id,name,town\n1,Eve,"Bern, CH"\n2,"Bob ""B""",Köln\n')
+    place.write("users.jsonl", '{"user": {"id": 1}, "rights": {"admin": true}}\n')
+    lines = ['{"user":1,"town":"old"}', '{"user":2}', '{"user":3}']
+    eq(through(place, lines, "type: lookup, path: users.csv, field: user, to: fields"),
+       ['{"user":1,"town":"Bern, CH","name":"Eve"}', '{"user":2,"name":"Bob \\"B\\"","town":"Köln"}'])
+    eq(through(place, lines, "type: lookup, path: users.csv, field: user, value_columns: name, to: payload, "
+                             "on_missing: pass"), ["Eve", 'Bob "B"', '{"user":3}'])
+    eq(through(place, lines, "type: lookup, path: users.jsonl, key_column: user.id, value_columns: rights, "
+                             "field: user, to: payload"), ['{"admin":true}'])
+    eq(through(place, ["2", "4"], "type: lookup, path: users.csv, value_columns: [town], to: payload"), ["Köln"])
+    place.write("in.txt", "1\n4\n")
+    result = place.run("""
+  lines: {type: file, path: in.txt, dead_letters: dead, retry: {attempts: 1}}
+  named: {type: lookup, inputs: [lines], path: users.csv, value_columns: name, to: key, on_missing: fail}
+  out:   {type: file, inputs: [named], path: out.jsonl, codec: json}
+  dead:  {type: file, path: dead.jsonl, codec: json}
+""", "--cores", "0")
+    eq([(entry["key"], entry["payload"]) for entry in place.objects("out.jsonl")], [("Eve", "1")])
+    eq([(entry["node"], entry["reason"], entry["payload"]) for entry in place.objects("dead.jsonl")],
+       [("named", "not_found", "4")])
+    eq(result.source()["failed"], 1)
+
+
+@test
+def example_of_events(place):
+    """The example as it is, and with more events on two cores: counted like an independent count."""
+    def expected(folder):
+        table = dict(line.split(",") for line in (folder / "ads.csv").read_text().splitlines())
+        views = [event["ad_id"] for event in map(json.loads, (folder / "events.jsonl").read_text().splitlines())
+                 if event["event_type"] == "view"]
+        return collections.Counter(table.get(ad, ad) for ad in views)
+
+    def shown(text):
+        return {entry["key"]: entry["count"] for entry in map(json.loads, text.splitlines())}
+
+    result = place.run(REPO / "examples/events-filter.yaml")
+    eq(shown(result.out), expected(REPO / "examples/data"))
+    subprocess.run([REPO / "examples/make-events", place / "data", "20000", "100"], check=True)
+    copy = place.write("events-filter.yaml", (REPO / "examples/events-filter.yaml").read_text())
+    result = place.run(copy, "--cores", "0-1")
+    eq(shown(result.out), expected(place / "data"))
+    eq(len(shown(result.out)) > 100, True)
 
 
 @test

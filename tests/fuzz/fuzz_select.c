@@ -27,26 +27,15 @@ static bool may_differ(const json_error_t *error)
            json_error_code(error) == json_error_null_byte_in_key;
 }
 
-/* The element with this number, written as the scanner wants it. */
-static json_t *element_of(json_t *array, const char *text, size_t bytes)
-{
-    char number[24];
-    for (size_t i = 0; i < json_array_size(array); i++)
-        if ((size_t)snprintf(number, sizeof(number), "%zu", i) == bytes &&
-            memcmp(number, text, bytes) == 0)
-            return json_array_get(array, i);
-    return NULL;
-}
-
 static json_t *walk(json_t *value, const struct fly_json_path *path)
 {
     for (uint32_t i = 0; i < path->step_cnt && value; i++) {
-        const char *text = path->step[i].text;
-        size_t bytes = path->step[i].bytes;
+        const struct fly_json_step *step = &path->step[i];
         if (json_is_array(value))
-            value = element_of(value, text, bytes);
+            value =
+                step->element == FLY_JSON_NO_ELEMENT ? NULL : json_array_get(value, step->element);
         else
-            value = json_object_getn(value, text, bytes);
+            value = step->only_element ? NULL : json_object_getn(value, step->text, step->bytes);
     }
     return value;
 }
@@ -75,16 +64,27 @@ static void compare(const struct fly_json_value *found, json_t *expected)
     free(text.at);
 }
 
-static void scan(const uint8_t *data, size_t bytes, const struct fly_json_path *path)
+/* Its first step alone, and one step more than it has. */
+static void vary(const struct fly_json_path *path, struct fly_json_path other[2])
 {
-    struct fly_json_value value;
+    other[0] = other[1] = *path;
+    other[0].step_cnt = 1;
+    if (path->step_cnt < FLY_JSON_STEPS_MAX)
+        other[1].step[other[1].step_cnt++] = path->step[0];
+}
+
+static void scan(const uint8_t *data, size_t bytes, const struct fly_json_path *wanted)
+{
+    struct fly_json_path path[3] = {*wanted};
+    struct fly_json_value value[3];
     json_error_t error;
-    bool good = fly_json_scan(data, bytes, path, 1, &value);
+    vary(wanted, &path[1]);
+    bool good = fly_json_scan(data, bytes, path, 3, value);
     json_t *root = json_loadb((const char *)data, bytes, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (root || !may_differ(&error))
         FLY_CHECK(good == (root != NULL), "JSON for one of two");
-    if (root)
-        compare(&value, walk(root, path));
+    for (int i = 0; root && i < 3; i++)
+        compare(&value[i], walk(root, &path[i]));
     json_decref(root);
 }
 

@@ -43,6 +43,9 @@ static void refuses_none_several_and_bad_conditions(void **state)
             "more than one");
     refuses((struct fly_match_params){.matches = text("a(b")}, "matches",
             "missing closing parenthesis, at character 4");
+    refuses((struct fly_match_params){.field = text("a..b"), .equals = text("b")}, "field",
+            "not a path");
+    refuses((struct fly_match_params){.field = text("a")}, "", "no condition");
 }
 
 static void expect_port(struct filter_params params, const char *payload, const char *port)
@@ -70,6 +73,36 @@ static void filter_sends_by_condition(void **state)
     expect_port(matches, "EEERR", "rest");
     expect_port(negated, "ERR", "rest");
     expect_port(negated, "", "out");
+}
+
+static void filter_looks_at_a_field(void **state)
+{
+    struct filter_params equals = {.match = {.field = text("a.b"), .equals = text("x\"y")}};
+    struct filter_params contains = {.match = {.field = text("a"), .contains = text("1,2")}};
+    struct filter_params number = {.match = {.field = text("n"), .equals = text("1.0")}};
+    struct filter_params negated = number;
+    negated.negate = true;
+    (void)state;
+    expect_port(equals, "{\"a\":{\"b\":\"x\\\"y\"}}", "out");
+    expect_port(equals, "{\"a\":{\"b\":\"x\"}}", "rest");
+    expect_port(equals, "{\"a\":\"x\\\"y\"}", "rest");
+    expect_port(contains, "{\"a\":[1, 2]}", "out");
+    expect_port(number, "{\"n\":1.0}", "out");
+    expect_port(number, "{\"n\":1}", "rest");
+    expect_port(negated, "{\"n\":1}", "out");
+    expect_port(negated, "{}", "out");
+}
+
+static void filter_by_field_fails_what_is_not_json(void **state)
+{
+    (void)state;
+    struct fake_task *fake =
+        filter_of((struct filter_params){.match = {.field = text("a"), .equals = text("x")}});
+    assert_int_equal(fake_setup(fake), 0);
+    uint64_t input = fake_send(fake, "{\"a\":\"x\"");
+    assert_int_equal(fake->out_cnt, 0);
+    assert_int_equal(fake->input[input].reason, FLY_REASON_BAD_INPUT);
+    fake_task_destroy(fake);
 }
 
 static void filter_keeps_key_metadata_and_flags(void **state)
@@ -158,15 +191,58 @@ static void route_takes_the_first_condition_that_is_met(void **state)
     fake_task_destroy(fake);
 }
 
+static void route_looks_at_fields_in_one_pass(void **state)
+{
+    struct fly_string name[] = {text("views"), text("large"), text("other")};
+    struct fly_match_params row[] = {{.field = text("type"), .equals = text("view")},
+                                     {.field = text("bytes"), .matches = text("^[0-9]{4,}$")},
+                                     {.field = text("type"), .contains = text("c")}};
+    (void)state;
+    struct fake_task *fake = route_of(name, row, 3);
+    assert_int_equal(fake_setup(fake), 0);
+    fake_send(fake, "{\"type\":\"view\",\"bytes\":5000}");
+    fake_send(fake, "{\"bytes\":5000}");
+    fake_send(fake, "{\"type\":\"click\",\"bytes\":50}");
+    fake_send(fake, "[]");
+    uint64_t broken = fake_send(fake, "type: view");
+    assert_int_equal(fake->out_cnt, 4);
+    assert_int_equal(fake->out[0].port, fake_port(fake, "views"));
+    assert_int_equal(fake->out[1].port, fake_port(fake, "large"));
+    assert_int_equal(fake->out[2].port, fake_port(fake, "other"));
+    assert_int_equal(fake->out[3].port, fake_port(fake, "otherwise"));
+    assert_int_equal(fake->input[broken].reason, FLY_REASON_BAD_INPUT);
+    fake_task_destroy(fake);
+}
+
+static void route_refuses_too_many_fields(void **state)
+{
+    struct fly_string name[17];
+    struct fly_match_params row[17];
+    (void)state;
+    for (int i = 0; i < 17; i++) {
+        name[i] = text("p");
+        row[i] = (struct fly_match_params){.field = text("a"), .equals = text("b")};
+    }
+    struct fake_task *fake = route_of(name, row, 1);
+    ((struct fly_table *)fake->self)->cnt = 17;
+    assert_int_equal(fake_setup(fake), -1);
+    assert_string_equal(fake->refused_param, "ports");
+    fake_task_destroy(fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_none_several_and_bad_conditions),
         cmocka_unit_test(filter_sends_by_condition),
+        cmocka_unit_test(filter_looks_at_a_field),
+        cmocka_unit_test(filter_by_field_fails_what_is_not_json),
         cmocka_unit_test(filter_keeps_key_metadata_and_flags),
         cmocka_unit_test(expression_that_runs_away_fails_the_message),
         cmocka_unit_test(route_refuses_no_ports_and_a_port_of_the_rest),
         cmocka_unit_test(route_takes_the_first_condition_that_is_met),
+        cmocka_unit_test(route_looks_at_fields_in_one_pass),
+        cmocka_unit_test(route_refuses_too_many_fields),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

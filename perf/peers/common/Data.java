@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
+import java.io.Serializable;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,12 +21,10 @@ public final class Data {
 
     private static final int NUMBERS = 1 << 22;
     private static final int KEYS = 1_000_000;
-    private static final int TIME_DIGITS = 13;
     private static final JsonFactory JSON = new JsonFactory();
 
     private static String[] lines;
     private static byte[][] events;
-    private static int[] timeAt;
     private static long spanMs;
     private static Map<String, String> campaigns;
     private static int items = NUMBERS;
@@ -59,25 +58,22 @@ public final class Data {
         return lines[i];
     }
 
-    /** Event i as a new array; its time goes on from one pass to the next. */
-    public static byte[] event(int i, long pass) {
-        byte[] event = events[i].clone();
-        long time = number(event, timeAt[i]) + pass * spanMs;
-        for (int digit = TIME_DIGITS - 1; digit >= 0; digit--, time /= 10) {
-            event[timeAt[i] + digit] = (byte) ('0' + time % 10);
-        }
-        return event;
+    /** An event; times go on from one pass to the next by a shift, so that its text is not copied. */
+    public record Event(byte[] text, long shiftMs) implements Serializable {}
+
+    public static Event event(int i, long pass) {
+        return new Event(events[i], pass * spanMs);
     }
 
     /** What is left of an event after filtering, projecting and joining. */
-    public record View(String campaign, long timeMs) {}
+    public record View(String campaign, long timeMs) implements Serializable {}
 
     /** The whole event is parsed, with what Jackson has for speed; null: not a view. */
-    public static View view(byte[] event) {
+    public static View view(Event event) {
         String ad = null;
         String type = null;
         String time = null;
-        try (JsonParser parser = JSON.createParser(event)) {
+        try (JsonParser parser = JSON.createParser(event.text())) {
             parser.nextToken();
             for (String name; (name = parser.nextFieldName()) != null; ) {
                 switch (name) {
@@ -93,7 +89,8 @@ public final class Data {
         } catch (IOException e) {
             throw new IllegalArgumentException(e);
         }
-        return "view".equals(type) ? new View(campaigns.get(ad), Long.parseLong(time)) : null;
+        return "view".equals(type)
+                ? new View(campaigns.get(ad), Long.parseLong(time) + event.shiftMs()) : null;
     }
 
     /** The name under which a view is counted: its campaign, and its window within the pass. */
@@ -121,25 +118,16 @@ public final class Data {
         List<String> text = Files.readAllLines(path, StandardCharsets.ISO_8859_1);
         items = text.size();
         events = new byte[items][];
-        timeAt = new int[items];
         long first = Long.MAX_VALUE;
         long end = 0;
         for (int i = 0; i < items; i++) {
             String line = text.get(i);
             events[i] = line.getBytes(StandardCharsets.ISO_8859_1);
-            timeAt[i] = line.indexOf('"', line.indexOf(':', line.indexOf("\"event_time\""))) + 1;
-            long time = number(events[i], timeAt[i]);
+            int at = line.indexOf('"', line.indexOf(':', line.indexOf("\"event_time\""))) + 1;
+            long time = Long.parseLong(line.substring(at, line.indexOf('"', at)));
             first = Math.min(first, time + LATE_MS);
             end = Math.max(end, time);
         }
         spanMs = (end / WINDOW_MS + 1 - first / WINDOW_MS) * WINDOW_MS;
-    }
-
-    private static long number(byte[] text, int at) {
-        long number = 0;
-        for (int digit = 0; digit < TIME_DIGITS; digit++) {
-            number = number * 10 + text[at + digit] - '0';
-        }
-        return number;
     }
 }

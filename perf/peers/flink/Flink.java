@@ -110,9 +110,9 @@ public final class Flink {
         }
     }
 
-    static final class Events extends Source<byte[]> {
+    static final class Events extends Source<Data.Event> {
         @Override
-        protected byte[] item(int i) {
+        protected Data.Event item(int i) {
             return Data.event(i, feed.pass());
         }
     }
@@ -199,7 +199,7 @@ public final class Flink {
 
     private static void b4(StreamExecutionEnvironment env) {
         TypeInformation<Tuple2<String, Long>> viewType = Types.TUPLE(Types.STRING, Types.LONG);
-        DataStream<Tuple2<String, Long>> views = env.addSource(new Events(), BYTES)
+        DataStream<Tuple2<String, Long>> views = env.addSource(new Events(), TypeInformation.of(Data.Event.class))
                 .flatMap(new Parse()).returns(viewType)
                 .assignTimestampsAndWatermarks(WatermarkStrategy
                         .<Tuple2<String, Long>>forBoundedOutOfOrderness(Duration.ofMillis(Data.LATE_MS))
@@ -211,11 +211,11 @@ public final class Flink {
 
     /** b4: parses, filters, projects and joins. */
     static final class Parse
-            implements FlatMapFunction<byte[], Tuple2<String, Long>> {
+            implements FlatMapFunction<Data.Event, Tuple2<String, Long>> {
         private transient Bench.Counter processed;
 
         @Override
-        public void flatMap(byte[] event, Collector<Tuple2<String, Long>> out) {
+        public void flatMap(Data.Event event, Collector<Tuple2<String, Long>> out) {
             processed = processed == null ? Bench.processed() : processed;
             processed.add(1);
             Data.View view = Data.view(event);

@@ -190,7 +190,7 @@ public final class Hazelcast {
     private static Pipeline events() {
         Pipeline pipeline = Pipeline.create();
         pipeline.setPreserveOrder(true);
-        pipeline.readFrom(Sources.<byte[]>streamFromProcessor("items",
+        pipeline.readFrom(Sources.<Data.Event>streamFromProcessor("items",
                         ProcessorMetaSupplier.of(Bench.TASKS, Source::new)))
                 .withoutTimestamps().setLocalParallelism(Bench.TASKS)
                 .map(Views::view).setLocalParallelism(Bench.TASKS)
@@ -207,7 +207,7 @@ public final class Hazelcast {
         private static final ThreadLocal<Bench.Counter> PROCESSED =
                 ThreadLocal.withInitial(Bench::processed);
 
-        static Data.View view(byte[] event) {
+        static Data.View view(Data.Event event) {
             PROCESSED.get().add(1);
             return Data.view(event);
         }

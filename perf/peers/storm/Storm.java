@@ -76,7 +76,7 @@ public final class Storm {
             if (TEXT) {
                 return new Values(Data.line(i));
             } else if (EVENTS) {
-                return new Values((Object) Data.event(i, feed.pass()));
+                return new Values(Data.event(i, feed.pass()));
             }
             return new Values(KEYS ? Data.key(i) : (long) i, PADDING);
         }
@@ -192,7 +192,7 @@ public final class Storm {
         protected void process(Tuple tuple) {
             processed = processed == null ? Bench.processed() : processed;
             processed.add(1);
-            Data.View view = Data.view((byte[]) tuple.getValue(0));
+            Data.View view = Data.view((Data.Event) tuple.getValue(0));
             if (view != null) {
                 emit(tuple, new Values(view.campaign(), view.timeMs()));
             }

@@ -103,6 +103,7 @@ public final class Bench {
                 Thread.sleep(Long.getLong("window_ms", 5_000));
             }
         }
+        long rssBytes = rssBytes();
         Feed.stop();
         job.finish();
         if (is("b1")) {
@@ -119,7 +120,7 @@ public final class Bench {
                         + "\"total\": %d, \"cpu_ns_per_message\": %.1f, \"rss_bytes\": %d, "
                         + "\"start_seconds\": %.3f}%n",
                 measured, (timeNs[windows] - timeNs[0]) / 1e9, rates, Feed.passes(), total(),
-                (double) (cpuNs[windows] - cpuNs[0]) / measured, rssBytes(),
+                (double) (cpuNs[windows] - cpuNs[0]) / measured, rssBytes,
                 (firstMs - Long.getLong("launched_ms")) / 1e3);
         System.out.flush();
         Runtime.getRuntime().halt(0);

@@ -113,6 +113,7 @@ fn rss_bytes() -> u64 {
 pub struct Windows {
     start_seconds: f64,
     marks: Vec<(u64, Instant, u64)>,
+    rss_bytes: u64,
 }
 
 pub fn measure() -> Windows {
@@ -130,7 +131,7 @@ pub fn measure() -> Windows {
     marks.push((total(&PROCESSED), Instant::now(), cpu_ns()));
     let furthest = PASSES.iter().map(|pass| pass.load(Relaxed)).max().unwrap_or(0);
     LAST.store(furthest + 1, Relaxed);
-    Windows { start_seconds, marks }
+    Windows { start_seconds, marks, rss_bytes: rss_bytes() }
 }
 
 pub fn report(workload: &str, windows: &Windows, counts: &str) {
@@ -160,7 +161,7 @@ pub fn report(workload: &str, windows: &Windows, counts: &str) {
         LAST.load(Relaxed) + 1,
         total(&PROCESSED),
         (last.2 - first.2) as f64 / items as f64,
-        rss_bytes(),
+        windows.rss_bytes,
         windows.start_seconds
     );
 }

@@ -83,7 +83,20 @@ public final class Bench {
         COUNTS.merge(key, count, Long::sum);
     }
 
-    public static void run(Job job) throws Exception {
+    /** Runs the workload and ends the process, with 1 if that failed. */
+    public static void run(Job job) {
+        int status = 1;
+        try {
+            measure(job);
+            status = 0;
+        } catch (Exception e) {
+            e.printStackTrace();
+        }
+        System.out.flush();
+        Runtime.getRuntime().halt(status);
+    }
+
+    private static void measure(Job job) throws Exception {
         Data.load();
         job.start();
         while (total() == 0) {
@@ -122,8 +135,6 @@ public final class Bench {
                 measured, (timeNs[windows] - timeNs[0]) / 1e9, rates, Feed.passes(), total(),
                 (double) (cpuNs[windows] - cpuNs[0]) / measured, rssBytes,
                 (firstMs - Long.getLong("launched_ms")) / 1e3);
-        System.out.flush();
-        Runtime.getRuntime().halt(0);
     }
 
     private static long total(List<Counter> counters) {

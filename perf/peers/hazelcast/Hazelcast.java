@@ -194,7 +194,7 @@ public final class Hazelcast {
                         ProcessorMetaSupplier.of(Bench.TASKS, Source::new)))
                 .withoutTimestamps().setLocalParallelism(Bench.TASKS)
                 .map(Views::view).setLocalParallelism(Bench.TASKS)
-                .addTimestamps(Data.View::timeMs, Data.LATE_MS).setLocalParallelism(Bench.TASKS)
+                .addTimestamps(Data.View::timeMs, Data.LATE_MS)
                 .groupingKey(Data.View::campaign)
                 .window(WindowDefinition.tumbling(Data.WINDOW_MS))
                 .aggregate(AggregateOperations.counting())

@@ -28,7 +28,7 @@ public final class Storm {
     private static final int DRAIN_SECONDS = 60;
     private static final AtomicLong ENDED_SPOUTS = new AtomicLong();
     private static final List<Spout> SPOUTS = new ArrayList<>();
-    private static final List<Map<String, long[]>> TABLES = new ArrayList<>();
+    private static final List<Map<Object, long[]>> TABLES = new ArrayList<>();
 
     private Storm() {}
 
@@ -231,9 +231,8 @@ public final class Storm {
         }
     }
 
-    @SuppressWarnings({"unchecked", "rawtypes"})
     private static Map<Object, long[]> newTable() {
-        Map table = new HashMap<>();
+        Map<Object, long[]> table = new HashMap<>();
         synchronized (TABLES) {
             TABLES.add(table);
         }
@@ -297,8 +296,8 @@ public final class Storm {
                 if (SPOUTS.stream().anyMatch(spout -> spout.open != 0 || spout.failed != 0)) {
                     System.err.println("storm: tuples failed or were never acked");
                 }
-                for (Map<String, long[]> table : TABLES) {
-                    table.forEach((key, count) -> Bench.result(String.valueOf((Object) key), count[0]));
+                for (Map<Object, long[]> table : TABLES) {
+                    table.forEach((key, count) -> Bench.result(key.toString(), count[0]));
                 }
             }
         });

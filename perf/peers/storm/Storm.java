@@ -25,7 +25,7 @@ public final class Storm {
     private static final boolean TEXT = Bench.is("b3");
     private static final boolean EVENTS = Bench.is("b4");
     private static final byte[] PADDING = new byte[Data.MESSAGE_BYTES - Long.BYTES];
-    private static final int DRAIN_SECONDS = 60;
+    private static final int DRAIN_SECONDS = 120;
     private static final AtomicLong ENDED_SPOUTS = new AtomicLong();
     private static final List<Spout> SPOUTS = new ArrayList<>();
     private static final List<Map<Object, long[]>> TABLES = new ArrayList<>();
@@ -293,8 +293,10 @@ public final class Storm {
                     }
                     before = Bench.total();
                 }
-                if (SPOUTS.stream().anyMatch(spout -> spout.open != 0 || spout.failed != 0)) {
-                    System.err.println("storm: tuples failed or were never acked");
+                long open = SPOUTS.stream().mapToLong(spout -> spout.open).sum();
+                long failed = SPOUTS.stream().mapToLong(spout -> spout.failed).sum();
+                if (open != 0 || failed != 0) {
+                    System.err.println(open + " tuples were never acked, " + failed + " failed");
                 }
                 for (Map<Object, long[]> table : TABLES) {
                     table.forEach((key, count) -> Bench.result(key.toString(), count[0]));

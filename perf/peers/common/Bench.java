@@ -125,8 +125,9 @@ public final class Bench {
         writeCounts(Path.of(System.getProperty("counts")));
         StringBuilder rates = new StringBuilder();
         for (int i = 0; i < windows; i++) {
+            double seconds = (timeNs[i + 1] - timeNs[i]) / 1e9;
             rates.append(i > 0 ? ", " : "")
-                    .append(Math.round((items[i + 1] - items[i]) * 1e9 / (timeNs[i + 1] - timeNs[i])));
+                    .append(Math.round((items[i + 1] - items[i]) / seconds));
         }
         long measured = items[windows] - items[0];
         System.out.printf("{\"items\": %d, \"seconds\": %.3f, \"windows\": [%s], \"passes\": %d, "

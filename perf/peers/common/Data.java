@@ -58,7 +58,7 @@ public final class Data {
         return lines[i];
     }
 
-    /** An event; times go on from one pass to the next by a shift, so that its text is not copied. */
+    /** An event; times go on from one pass to the next by a shift, so no text is copied. */
     public record Event(byte[] text, long shiftMs) implements Serializable {}
 
     public static Event event(int i, long pass) {

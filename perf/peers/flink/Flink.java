@@ -38,7 +38,7 @@ import org.apache.flink.streaming.api.windowing.windows.TimeWindow;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.util.Collector;
 
-/** The workloads on Flink: chained, objects reused, state on the heap, at-least-once checkpoints. */
+/** The workloads on Flink: chained, reused objects, heap state, at-least-once checkpoints. */
 public final class Flink {
     private static final boolean KEYS = Bench.is("b2");
     private static final int BURST = 256;
@@ -198,11 +198,13 @@ public final class Flink {
     }
 
     private static void b4(StreamExecutionEnvironment env) {
+        Duration late = Duration.ofMillis(Data.LATE_MS);
         TypeInformation<Tuple2<String, Long>> viewType = Types.TUPLE(Types.STRING, Types.LONG);
-        DataStream<Tuple2<String, Long>> views = env.addSource(new Events(), TypeInformation.of(Data.Event.class))
+        TypeInformation<Data.Event> eventType = TypeInformation.of(Data.Event.class);
+        DataStream<Tuple2<String, Long>> views = env.addSource(new Events(), eventType)
                 .flatMap(new Parse()).returns(viewType)
                 .assignTimestampsAndWatermarks(WatermarkStrategy
-                        .<Tuple2<String, Long>>forBoundedOutOfOrderness(Duration.ofMillis(Data.LATE_MS))
+                        .<Tuple2<String, Long>>forBoundedOutOfOrderness(late)
                         .withTimestampAssigner((view, before) -> view.f1));
         views.keyBy(view -> view.f0, Types.STRING)
                 .window(TumblingEventTimeWindows.of(Duration.ofMillis(Data.WINDOW_MS)))

@@ -18,7 +18,7 @@ import org.apache.storm.tuple.Fields;
 import org.apache.storm.tuple.Tuple;
 import org.apache.storm.tuple.Values;
 
-/** The workloads on Storm, in one worker as its documentation tunes it; -Dacks=false without acks. */
+/** The workloads on Storm, one worker tuned as its documentation says; -Dacks=false: no acks. */
 public final class Storm {
     private static final boolean ACKS = Boolean.parseBoolean(System.getProperty("acks", "true"));
     private static final boolean KEYS = Bench.is("b2");
@@ -108,7 +108,8 @@ public final class Storm {
         }
 
         @Override
-        public void prepare(Map<String, Object> conf, TopologyContext context, OutputCollector out) {
+        public void prepare(Map<String, Object> conf, TopologyContext context,
+                OutputCollector out) {
             collector = out;
         }
 
@@ -281,7 +282,7 @@ public final class Storm {
                 new LocalCluster().submitTopology("peers", config(), topology().createTopology());
             }
 
-            /** Done when no tuple is open, or, without acks, when nothing has come out for a while. */
+            /** Done when no tuple is open; without acks, when nothing comes out any more. */
             @Override
             public void finish() throws Exception {
                 long before = -1;

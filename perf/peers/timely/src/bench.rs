@@ -155,7 +155,8 @@ pub fn report(workload: &str, windows: &Windows, counts: &str) {
     let items = last.0 - first.0;
     println!(
         "{{\"items\": {items}, \"seconds\": {:.3}, \"windows\": [{}], \"passes\": {}, \
-         \"total\": {}, \"cpu_ns_per_message\": {:.2}, \"rss_bytes\": {}, \"start_seconds\": {:.4}}}",
+         \"total\": {}, \"cpu_ns_per_message\": {:.2}, \"rss_bytes\": {}, \
+         \"start_seconds\": {:.4}}}",
         (last.1 - first.1).as_secs_f64(),
         rates.join(", "),
         LAST.load(Relaxed) + 1,

@@ -56,7 +56,7 @@ build() {
 
 # The builds that more than one script uses.
 # shellcheck disable=SC2034
-release_build=(release --buildtype=release)
+release_build=(release --buildtype=release -Db_lto=true)
 # shellcheck disable=SC2034
 test_build=(test --buildtype=debugoptimized -Dtest_hooks=true)
 

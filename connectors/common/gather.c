@@ -16,7 +16,6 @@ int fly_gather_init(struct fly_gather *gather, struct fly_task *task,
     if (gather->duty_max == 0 || !gather->duty || !gather->waiting || !gather->buffer[0].data ||
         !gather->buffer[1].data)
         return -1;
-    fly_tick_every(task, config->flush_ns);
     return 0;
 }
 
@@ -174,8 +173,23 @@ static void append_waiting(struct fly_gather *gather)
     }
 }
 
+static void set_ticks(struct fly_gather *gather, bool ticks)
+{
+    if (gather->ticks == ticks)
+        return;
+    gather->ticks = ticks;
+    fly_tick_every(gather->task, ticks ? gather->config.flush_ns : 0);
+}
+
+static bool has_nothing(const struct fly_gather *gather)
+{
+    return gather->op == FLY_GATHER_IDLE && gather->duty_cnt == 0 && gather->waiting_cnt == 0 &&
+           gather->buffer[gather->filling].bytes == 0;
+}
+
 void fly_gather_process(struct fly_gather *gather, const struct fly_batch *batch)
 {
+    set_ticks(gather, true);
     for (uint32_t i = 0; i < batch->cnt; i++) {
         const struct fly_msg *msg = &batch->msg[i];
         enum appended appended = gather->waiting_cnt ? NO_ROOM : append(gather, msg);
@@ -280,4 +294,6 @@ void fly_gather_tick(struct fly_gather *gather)
     go_on(gather);
     if (gather->op == FLY_GATHER_IDLE && gather->buffer[gather->filling].bytes > 0)
         start_write(gather);
+    if (has_nothing(gather))
+        set_ticks(gather, false);
 }

@@ -49,6 +49,7 @@ struct fly_gather {
     uint32_t filling; /* index of the buffer that takes records */
     enum fly_gather_op op;
     bool refused;           /* a request found no room: tick tries again */
+    bool ticks;             /* not while there is nothing to write: it would wake the worker */
     uint32_t written_bytes; /* of the buffer that is being written */
     uint64_t base;          /* place in the stream of the oldest byte that is not written */
     uint64_t synced_end;

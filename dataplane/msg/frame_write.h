@@ -102,30 +102,36 @@ static FLY_ALWAYS_INLINE void fly_copy_small(uint8_t *to, const void *from, uint
     }
 }
 
+/* Short contents of random length cost a mispredicted branch or two each when they are copied
+ * exactly; so where a page cannot end in between 16 bytes are moved whatever the length. */
 enum { FLY_COPY_WIDE = 16 };
 
-/* Copies `bytes` to a place with at least `room` bytes. Short contents of random length cost a
- * mispredicted branch or two each; so where a page cannot end in between and there is room, 16
- * bytes are moved whatever the length. */
 #if defined(__x86_64__) && !FLY_SANITIZED
-static FLY_ALWAYS_INLINE void fly_copy_into(uint8_t *to, uint64_t room, const uint8_t *from,
-                                            uint32_t bytes)
+#define FLY_COPIES_WIDE true
+typedef long long fly_wide __attribute__((vector_size(FLY_COPY_WIDE), aligned(1), may_alias));
+static FLY_ALWAYS_INLINE void fly_copy_wide(uint8_t *to, const uint8_t *from)
 {
-    bool same_page = ((uintptr_t)from & 4095) <= 4096 - FLY_COPY_WIDE;
-    if (FLY_LIKELY(bytes <= FLY_COPY_WIDE && room >= FLY_COPY_WIDE && same_page)) {
-        typedef long long wide __attribute__((vector_size(FLY_COPY_WIDE), aligned(1), may_alias));
-        *(wide *)(void *)to = *(const wide *)(const void *)from;
-        return;
-    }
-    fly_copy_small(to, from, bytes);
+    *(fly_wide *)(void *)to = *(const fly_wide *)(const void *)from;
 }
 #else
-static inline void fly_copy_into(uint8_t *to, uint64_t room, const uint8_t *from, uint32_t bytes)
+#define FLY_COPIES_WIDE false
+static inline void fly_copy_wide(uint8_t *to, const uint8_t *from)
 {
-    (void)room;
-    fly_copy_small(to, from, bytes);
+    memcpy(to, from, FLY_COPY_WIDE);
 }
 #endif
+
+/* Starts a run behind what was written; returns its edge id. There must be room. */
+static FLY_ALWAYS_INLINE uint64_t fly_frame_begin_run(struct fly_frame_writer *writer,
+                                                      uint64_t root)
+{
+    fly_frame_end_run(writer);
+    writer->run = (struct fly_run *)(void *)writer->at;
+    writer->run->root = writer->root = root;
+    writer->run_from = writer->msg_cnt;
+    writer->at += sizeof(struct fly_run);
+    return fly_run_id(writer->frame->seed, writer->frame->run_cnt++);
+}
 
 /* Appends a message of this shape to the open run, or to a new one when `new_run`; there must be
  * room (fly_frame_need). Returns the new run's edge id, which the caller must register, or 0. */
@@ -134,14 +140,8 @@ static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writ
                                                    struct fly_shape shape, bool new_run)
 {
     uint64_t id = 0;
-    if (new_run) {
-        fly_frame_end_run(writer);
-        writer->run = (struct fly_run *)(void *)writer->at;
-        writer->run->root = writer->root = root;
-        writer->run_from = writer->msg_cnt;
-        writer->at += sizeof(struct fly_run);
-        id = fly_run_id(writer->frame->seed, writer->frame->run_cnt++);
-    }
+    if (new_run)
+        id = fly_frame_begin_run(writer, root);
     struct fly_wire_msg *wire = (struct fly_wire_msg *)(void *)writer->at;
     *wire = (struct fly_wire_msg){msg->key_hash, (uint16_t)msg->payload_bytes, (uint8_t)shape.form,
                                   (uint8_t)msg->flags};
@@ -152,13 +152,38 @@ static FLY_ALWAYS_INLINE uint64_t fly_frame_append(struct fly_frame_writer *writ
         memcpy(data, &more, sizeof(more));
         data += sizeof(more);
     }
-    fly_copy_into(data, (uint64_t)(writer->end - data), msg->payload,
-                  msg->payload_bytes + msg->meta_bytes);
+    fly_copy_small(data, msg->payload, msg->payload_bytes + msg->meta_bytes);
     if (FLY_UNLIKELY(shape.key_at == FLY_KEY_APART))
         fly_copy_small(data + msg->payload_bytes + msg->meta_bytes, msg->key, msg->key_bytes);
     writer->at += shape.bytes;
     writer->msg_cnt++;
     return id;
+}
+
+/* The short way: a message of up to 16 bytes without metadata, that has no key or is its own. */
+enum {
+    FLY_SHORT_NEED = sizeof(struct fly_run) + sizeof(struct fly_wire_msg) + FLY_COPY_WIDE,
+};
+
+/* May it go the short way, into FLY_SHORT_NEED bytes? */
+static FLY_ALWAYS_INLINE bool fly_frame_is_short(const struct fly_msg *msg)
+{
+    bool whole = msg->key == msg->payload && msg->key_bytes == msg->payload_bytes;
+    return FLY_COPIES_WIDE && msg->payload_bytes <= FLY_COPY_WIDE && !msg->meta_bytes &&
+           (whole || !msg->key) && ((uintptr_t)msg->payload & 4095) <= 4096 - FLY_COPY_WIDE;
+}
+
+/* Appends such a message to the open run. */
+static FLY_ALWAYS_INLINE void fly_frame_append_short(struct fly_frame_writer *writer,
+                                                     const struct fly_msg *msg)
+{
+    struct fly_wire_msg *wire = (struct fly_wire_msg *)(void *)writer->at;
+    *wire = (struct fly_wire_msg){msg->key_hash, (uint16_t)msg->payload_bytes,
+                                  msg->key ? FLY_FORM_KEY_IS_PAYLOAD : 0, (uint8_t)msg->flags};
+    fly_copy_wide((uint8_t *)(wire + 1), msg->payload);
+    writer->at += sizeof(*wire) +
+                  ((msg->payload_bytes + FLY_FRAME_ALIGN - 1) & ~(uint32_t)(FLY_FRAME_ALIGN - 1));
+    writer->msg_cnt++;
 }
 
 #endif

@@ -254,17 +254,16 @@ static FLY_NOINLINE bool lane_next(struct fly_rt_task *task, struct fly_lane *la
     return true;
 }
 
-static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane *lane,
-                                       struct fly_frame_writer *writer, const struct fly_msg *msg)
+/* The whole way, for every message. */
+static FLY_NOINLINE void lane_put(struct fly_rt_task *task, struct fly_lane *lane,
+                                  const struct fly_msg *msg)
 {
+    struct fly_frame_writer *writer = &lane->writer;
     uint64_t root = fly_anchor_name(task->worker, msg->anchor).bits;
     bool new_run = writer->root != root;
     struct fly_shape shape = fly_shape_of(msg);
     if (FLY_UNLIKELY(fly_frame_need(shape, new_run) > (uint64_t)(writer->end - writer->at))) {
-        lane->writer = *writer;
-        bool more = lane_next(task, lane, msg, shape);
-        *writer = lane->writer;
-        if (!more)
+        if (!lane_next(task, lane, msg, shape))
             return;
         new_run = true;
     }
@@ -274,19 +273,36 @@ static FLY_ALWAYS_INLINE void lane_put(struct fly_rt_task *task, struct fly_lane
         msg->anchor->xor_ids ^= id;
 }
 
-/* Puts the messages whose bits are set into a lane. The writer is kept in registers meanwhile. */
+/* The short way, for a message that has it and whose root has a name. */
+static FLY_ALWAYS_INLINE bool put_short(struct fly_frame_writer *writer, const struct fly_msg *msg)
+{
+    uint64_t root = fly_anchor_root(msg->anchor).bits;
+    if (FLY_UNLIKELY(writer->end - writer->at < FLY_SHORT_NEED || root == FLY_ROOT_NONE ||
+                     !fly_frame_is_short(msg)))
+        return false;
+    fly_prefetch_write(writer->at + FLY_FRAME_AHEAD);
+    if (writer->root != root)
+        msg->anchor->xor_ids ^= fly_frame_begin_run(writer, root);
+    fly_frame_append_short(writer, msg);
+    return true;
+}
+
+/* Puts the messages whose bits are set into a lane; the writer is kept in registers meanwhile. */
 static void lane_put_masked(struct fly_rt_task *task, struct fly_lane *lane,
                             const struct fly_msg *msg, const uint64_t *mask)
 {
     struct fly_frame_writer writer = lane->writer;
     for (uint32_t word = 0; word < FLY_ROUTE_MASKS; word++, msg += 64) {
         for (uint64_t bits = mask[word]; bits; bits &= bits - 1) {
-            if (fly_hook_suspends(task->worker->hooks, task->worker)) {
-                lane->writer = writer;
+            const struct fly_msg *one = &msg[__builtin_ctzll(bits)];
+            bool suspends = fly_hook_suspends(task->worker->hooks, task->worker);
+            if (FLY_LIKELY(!suspends && put_short(&writer, one)))
+                continue;
+            lane->writer = writer;
+            if (suspends)
                 suspend(task, lane->feed);
-                writer = lane->writer;
-            }
-            lane_put(task, lane, &writer, &msg[__builtin_ctzll(bits)]);
+            lane_put(task, lane, one);
+            writer = lane->writer;
         }
     }
     lane->writer = writer;

@@ -338,14 +338,9 @@ class Events(Workload):
         """The events and the table of ads, made once."""
         count = self.count(bench)
         events, ads = DATA / f"events-{count}.jsonl", DATA / f"events-{count}.csv"
-        make = runs.WORKLOADS / "make-events"
-        if not named("events").exists():
-            raise Unavailable("perf/workloads/events.yaml is not there yet")
-        if not make.exists():
-            raise Unavailable("perf/workloads/make-events is not there yet")
         if not events.exists():
             DATA.mkdir(parents=True, exist_ok=True)
-            subprocess.run([make, events, ads, str(count)], check=True, capture_output=True)
+            subprocess.run([runs.WORKLOADS / "make-events", events, ads, str(count)], check=True, capture_output=True)
         return events, ads
 
     def ours(self, bench):

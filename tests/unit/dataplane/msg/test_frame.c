@@ -544,6 +544,48 @@ static void test_random_messages_come_back(void **state)
     free(model);
 }
 
+/* The short way writes what the long way does. */
+static void test_short_messages_are_written_alike(void **state)
+{
+    (void)state;
+    struct fly_rng rng;
+    fly_rng_init(&rng, test_seed());
+    static FLY_ALIGNED(4096) uint8_t pool[8192];
+    for (size_t i = 0; i < sizeof(pool); i++)
+        pool[i] = (uint8_t)fly_rng_next(&rng);
+    uint32_t short_cnt = 0;
+    for (int round = 0; round < 20000; round++) {
+        struct fly_frame *frame[2] = {new_frame(512), new_frame(512)};
+        struct fly_frame_writer writer[2];
+        struct fly_msg msg = {.payload = pool + fly_rng_below(&rng, 8000),
+                              .payload_bytes = (uint32_t)fly_rng_below(&rng, 24),
+                              .flags = (uint32_t)fly_rng_below(&rng, 256),
+                              .key_hash = (uint32_t)fly_rng_next(&rng)};
+        if (fly_rng_below(&rng, 2)) {
+            msg.key = msg.payload;
+            msg.key_bytes = msg.payload_bytes;
+        }
+        for (int i = 0; i < 2; i++) {
+            memset(frame[i]->data, 0, 512);
+            fly_frame_open(&writer[i], frame[i], 512, 1, 0);
+        }
+        append(&writer[0], 5, &msg, true);
+        if (fly_frame_is_short(&msg)) {
+            fly_frame_begin_run(&writer[1], 5);
+            fly_frame_append_short(&writer[1], &msg);
+            fly_frame_finish(&writer[1]);
+            uint64_t bytes = sizeof(struct fly_run) + sizeof(struct fly_wire_msg);
+            assert_memory_equal(frame[0]->data, frame[1]->data, bytes + msg.payload_bytes);
+            assert_int_equal(frame[0]->used_bytes, frame[1]->used_bytes);
+            assert_true(frame[1]->used_bytes <= FLY_SHORT_NEED);
+            short_cnt++;
+        }
+        free(frame[0]);
+        free(frame[1]);
+    }
+    assert_true(FLY_COPIES_WIDE ? short_cnt > 10000 : short_cnt == 0);
+}
+
 /* Random damage: nothing is read from outside the frame, whatever it says (AddressSanitizer). */
 static void test_random_damage_never_leads_outside(void **state)
 {
@@ -595,6 +637,7 @@ int main(void)
         cmocka_unit_test(test_the_payload_is_aligned_for_its_header),
         cmocka_unit_test(test_a_run_id_is_named_by_seed_and_place),
         cmocka_unit_test(test_random_messages_come_back),
+        cmocka_unit_test(test_short_messages_are_written_alike),
         cmocka_unit_test(test_random_damage_never_leads_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,19 +63,6 @@ int nanosleep(const struct timespec *time, struct timespec *rest)
 
 /* --- DPDK ------------------------------------------------------------------------------------ */
 
-static bool huge_pages_free(void)
-{
-    char line[128];
-    bool found = false;
-    FILE *file = fopen("/proc/meminfo", "re");
-    while (file && fgets(line, sizeof(line), file))
-        if (strncmp(line, "HugePages_Free:", 15) == 0)
-            found = strtoul(line + 15, NULL, 10) > 0;
-    if (file)
-        (void)fclose(file);
-    return found;
-}
-
 /* "0@2,1@3": lcore i is worker i, on its core. */
 static void lcore_map(const struct fly_plan *plan, char *text, size_t max)
 {
@@ -90,16 +77,11 @@ static int start_eal(const struct fly_plan *plan)
 {
     char map[FLY_PLAN_WORKERS_MAX * 12];
     lcore_map(plan, map, sizeof(map));
-    const char *argument[12] = {"flyover-dataplane", "--lcores",       map,
-                                "--no-shconf",       "--no-telemetry", "--log-level=error"};
-    int cnt = 6;
-    if (huge_pages_free()) {
-        argument[cnt++] = "--huge-unlink";
-    } else {
-        argument[cnt++] = "--no-huge";
-        argument[cnt++] = "-m";
-        argument[cnt++] = "2";
-    }
+    /* Its own memory stays small and plain: the workspace takes the huge pages. */
+    const char *argument[12] = {
+        "flyover-dataplane", "--lcores", map, "--no-shconf", "--no-telemetry", "--log-level=error",
+        "--no-huge",         "-m",       "2"};
+    int cnt = 9;
     if (access("/dev/vfio/vfio", R_OK | W_OK) != 0)
         argument[cnt++] = "--no-pci";
     char *mutable[12];

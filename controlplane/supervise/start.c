@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <flyover/plugin.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,6 +141,14 @@ static int fill_workspace(struct fly_runner *runner)
     return 0;
 }
 
+/* There is not enough memory for what it has just begun on. */
+static void end_unfilled(struct fly_process *process)
+{
+    char detail[64];
+    kill(process->pid, SIGKILL);
+    (void)fly_process_end(process, detail, sizeof(detail));
+}
+
 int fly_runner_launch(struct fly_runner *runner)
 {
     bool huge_pages = runner->options->huge_pages != FLY_HUGE_NEVER;
@@ -151,6 +160,11 @@ int fly_runner_launch(struct fly_runner *runner)
     if (!rc)
         rc = fly_process_start(&runner->process, runner->dataplane_path,
                                (struct fly_process_fds){runner->workspace.fd, runner->instance.fd});
+    if (!rc) {
+        rc = fly_workspace_fill(&runner->workspace);
+        if (rc)
+            end_unfilled(&runner->process);
+    }
     if (rc) {
         fly_workspace_close(&runner->workspace);
         runner->exit_code = exit_code_of(rc);

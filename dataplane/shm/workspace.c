@@ -24,7 +24,8 @@ static double mebibytes(uint64_t bytes)
     return (double)bytes / (1 << 20);
 }
 
-/* A descriptor of `bytes` of memory that is really there, or a negative errno without a trace. */
+/* A descriptor of `bytes` of memory, or a negative errno without a trace. Huge pages are really
+ * there, plain ones once they are filled. */
 static int open_memory(uint64_t bytes, bool huge_pages)
 {
     unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
@@ -32,8 +33,7 @@ static int open_memory(uint64_t bytes, bool huge_pages)
     if (fd < 0)
         return -errno;
     int rc = ftruncate(fd, (off_t)bytes) ? -errno : 0;
-    /* Lack of memory must show here and now, not as SIGBUS at the first touch. */
-    if (!rc && fallocate(fd, 0, 0, (off_t)bytes))
+    if (!rc && huge_pages && fallocate(fd, 0, 0, (off_t)bytes))
         rc = -errno;
     if (!rc && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
         rc = -errno;
@@ -70,8 +70,6 @@ static int open_backing(uint64_t *bytes, bool *huge_pages)
     if (*bytes > available_bytes)
         return refuse_size(*bytes, available_bytes);
     int fd = open_memory(*bytes, false);
-    if (fd == -ENOMEM || fd == -ENOSPC)
-        return refuse_size(*bytes, available_bytes);
     return fd < 0 ? FLY_ERR(fd, "cannot make %.1f MiB of shared memory: %s", mebibytes(*bytes),
                             strerror(-fd))
                   : fd;
@@ -126,6 +124,15 @@ int fly_workspace_create(struct fly_workspace *workspace, uint64_t bytes, bool h
     header->creator_pid = (uint32_t)getpid();
     header->huge_pages = huge_pages;
     return 0;
+}
+
+int fly_workspace_fill(const struct fly_workspace *workspace)
+{
+    int rc;
+    do
+        rc = fallocate(workspace->fd, 0, 0, (off_t)workspace->bytes);
+    while (rc && errno == EINTR);
+    return rc ? refuse_size(workspace->bytes, fly_memory_available("")) : 0;
 }
 
 void fly_workspace_publish(struct fly_workspace *workspace)

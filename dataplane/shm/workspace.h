@@ -56,6 +56,10 @@ struct fly_workspace {
 int fly_workspace_create(struct fly_workspace *workspace, uint64_t bytes, bool huge_pages)
     __attribute__((warn_unused_result));
 
+/* Gives it all its memory, so that a lack of it shows now and not as SIGBUS at a first touch. It
+ * takes about 0.6 ms per MiB: the dataplane can start meanwhile. 0 or -ENOMEM. */
+int fly_workspace_fill(const struct fly_workspace *workspace) __attribute__((warn_unused_result));
+
 /* Publishes: writes the magic. All parts must be formatted. */
 void fly_workspace_publish(struct fly_workspace *workspace);
 

@@ -423,6 +423,24 @@ def idle_policies(place):
 
 
 @test
+def huge_pages_hold_the_workspace(place):
+    text = "  load: {type: generate, count: 1000}\n  out: {type: drop, inputs: [load]}\n"
+    setting = Path("/proc/sys/vm/nr_hugepages")
+    before = setting.read_text()
+    try:
+        setting.write_text(str(int(before) + 256))
+        if int(setting.read_text()) < int(before) + 256:
+            raise Skip("this machine gives no huge pages")
+        eq(place.run(text, "--huge-pages", "always").code, OK)
+        eq(place.run(text).code, OK)
+    except OSError as error:
+        raise Skip(f"huge pages cannot be set up: {error}") from error
+    finally:
+        if os.access(setting, os.W_OK):
+            setting.write_text(before)
+
+
+@test
 def huge_pages_when_there_are_some(place):
     text = "  load: {type: generate, count: 1000}\n  out: {type: drop, inputs: [load]}\n"
     free = int(re.search(r"HugePages_Free:\s+(\d+)", Path("/proc/meminfo").read_text()).group(1))

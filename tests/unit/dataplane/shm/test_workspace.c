@@ -105,6 +105,7 @@ static void test_memory_is_there_and_cannot_shrink(void **state)
     struct fly_workspace made;
     struct stat stat;
     assert_int_equal(fly_workspace_create(&made, BYTES, false), 0);
+    assert_int_equal(fly_workspace_fill(&made), 0);
     assert_int_equal(fstat(made.fd, &stat), 0);
     assert_int_equal(stat.st_blocks * 512, BYTES);
     assert_int_equal(ftruncate(made.fd, 4096), -1);

@@ -360,13 +360,25 @@ static void tell_ended(struct fly_worker *worker)
     publish_to_all(worker);
 }
 
+/* How many slots to look at for timeouts: all of them within SWEEP_PARTS periods, however rarely a
+ * sleeping worker comes by here. */
+static uint32_t slots_to_sweep(struct fly_worker *worker)
+{
+    uint64_t passed_ns =
+        fly_ticks_to_ns(&worker->clock, worker->now_ticks - worker->housekeeping_last);
+    uint64_t parts = passed_ns / (HOUSEKEEPING_US * 1000) + 1;
+    worker->housekeeping_last = worker->now_ticks;
+    uint32_t cnt = worker->tracker->cnt;
+    return parts < SWEEP_PARTS ? (uint32_t)(cnt / SWEEP_PARTS * parts) + 1 : cnt;
+}
+
 static uint32_t housekeeping(struct fly_worker *worker)
 {
     uint64_t period_us = HOUSEKEEPING_US + fly_rng_below(&worker->rng, HOUSEKEEPING_US);
     worker->housekeeping_at = worker->now_ticks + fly_ns_to_ticks(&worker->clock, period_us * 1000);
     hear_commands(worker);
     uint32_t work = fly_roots_due(worker);
-    work += fly_roots_sweep(worker, worker->tracker->cnt / SWEEP_PARTS + 1);
+    work += fly_roots_sweep(worker, slots_to_sweep(worker));
     fly_gauge(&worker->stats->heartbeat, worker->now_ticks);
     if (worker->ended_cnt == worker->task_cnt) {
         if (fly_counted(&worker->stats->ready) < 2)

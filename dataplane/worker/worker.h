@@ -69,7 +69,7 @@ struct fly_worker {
     struct fly_worker_stats *stats;
     _Atomic uint32_t *asleep;
     _Atomic uint32_t *running;
-    uint64_t regime_since, idle_since, housekeeping_at;
+    uint64_t regime_since, idle_since, housekeeping_at, housekeeping_last;
     uint32_t turns_unpolled;
     bool stop, drain;
     bool event_time; /* a node of the pipeline wants watermarks */

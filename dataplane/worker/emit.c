@@ -136,12 +136,9 @@ void fly_frame_return(struct fly_worker *worker, uint32_t frame_idx)
 
 void fly_frame_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t frame_idx)
 {
-    const struct fly_layout *layout = worker->layout;
-    struct fly_rt_task *task = task_idx < worker->plan->task_cnt ? worker->by_plan[task_idx] : NULL;
     struct fly_input *input = NULL;
-    if (task && frame_idx < layout->frame_cnt)
-        input =
-            worker->input_of[(uint64_t)task_idx * layout->feed_cnt + worker->frame_feed[frame_idx]];
+    if (FLY_LIKELY(frame_idx < worker->layout->frame_cnt))
+        input = fly_input_of(worker, task_idx, worker->frame_feed[frame_idx]);
     if (FLY_UNLIKELY(!input)) {
         fly_count(&worker->stats->corrupt, 1);
         return;
@@ -153,22 +150,19 @@ void fly_frame_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t fr
     else
         worker->frame[input->tail]->queue_next = frame_idx;
     input->tail = frame_idx;
-    task->queued_cnt++;
+    worker->by_plan[task_idx]->queued_cnt++;
 }
 
 void fly_eos_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t feed_idx)
 {
-    const struct fly_layout *layout = worker->layout;
-    struct fly_rt_task *task = task_idx < worker->plan->task_cnt ? worker->by_plan[task_idx] : NULL;
-    struct fly_input *input = NULL;
-    if (task && feed_idx < layout->feed_cnt)
-        input = worker->input_of[(uint64_t)task_idx * layout->feed_cnt + feed_idx];
+    struct fly_input *input = fly_input_of(worker, task_idx, feed_idx);
     if (!input) {
         fly_count(&worker->stats->corrupt, 1);
         return;
     }
     if (input->eos)
         return;
+    struct fly_rt_task *task = worker->by_plan[task_idx];
     task->eos_cnt++;
     input->eos = true;
     fly_mark_end(task, input);

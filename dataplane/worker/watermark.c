@@ -186,17 +186,14 @@ static void input_say(struct fly_rt_task *task, struct fly_input *input, struct 
 
 void fly_mark_arrived(struct fly_worker *worker, uint32_t task_idx, uint32_t feed_idx)
 {
-    const struct fly_layout *layout = worker->layout;
-    struct fly_rt_task *task = task_idx < worker->plan->task_cnt ? worker->by_plan[task_idx] : NULL;
-    struct fly_input *input = NULL;
-    if (task && feed_idx < layout->feed_cnt)
-        input = worker->input_of[(uint64_t)task_idx * layout->feed_cnt + feed_idx];
+    struct fly_input *input = fly_input_of(worker, task_idx, feed_idx);
     if (FLY_UNLIKELY(!input || !input->mark.frame)) {
         fly_count(&worker->stats->corrupt, 1);
         return;
     }
     const struct fly_mark_frame *frame = input->mark.frame;
-    input_say(task, input, (struct fly_mark){frame->time_ns, frame->idle != 0});
+    input_say(worker->by_plan[task_idx], input,
+              (struct fly_mark){frame->time_ns, frame->idle != 0});
 }
 
 void fly_mark_end(struct fly_rt_task *task, struct fly_input *input)
@@ -362,8 +359,7 @@ static void lane_say(struct fly_rt_task *task, struct fly_out_edge *edge, uint32
     mark->said_ticks = worker->now_ticks;
     mark->away = true;
     if (lane->local) {
-        uint64_t at = (uint64_t)lane->target * worker->layout->feed_cnt + edge->feed->idx;
-        input_say(lane->local, worker->input_of[at], out);
+        input_say(lane->local, fly_input_of(worker, lane->target, edge->feed->idx), out);
         return;
     }
     marks->frame[idx].time_ns = out.time_ns;

@@ -97,6 +97,16 @@ void fly_worker_close(struct fly_worker *worker);
 /* Connects the wake-ups of all workers of this process. */
 void fly_worker_connect(struct fly_worker *const *workers, uint32_t cnt);
 
+/* The input of a task through which a feed comes in; NULL: none on this worker, whoever says so. */
+static inline struct fly_input *fly_input_of(const struct fly_worker *worker, uint32_t task_idx,
+                                             uint32_t feed_idx)
+{
+    uint32_t feed_cnt = worker->layout->feed_cnt;
+    if (task_idx >= worker->plan->task_cnt || feed_idx >= feed_cnt || !worker->by_plan[task_idx])
+        return NULL;
+    return worker->input_of[(uint64_t)task_idx * feed_cnt + feed_idx];
+}
+
 /* Between fly_reserve and fly_commit, on a foreign thread, outside of a callback: says so and ends
  * the process with FLY_EXIT_MISUSE. */
 _Noreturn void fly_misuse(const struct fly_rt_task *task, const char *call, const char *what)
